@@ -1,0 +1,80 @@
+"""Block systems and network gradients, as each rival would write them; shared by asv and the report."""
+
+from functools import partial
+
+import numpy as np
+
+import fastbs as fb
+
+
+class Chain:
+    """x_i = W_i x_{i-1} + b_i for i < N, all n x n: a bidiagonal system of N operator blocks."""
+
+    def __init__(self, N, n, seed=0):
+        rng = np.random.default_rng(seed)
+        self.W = list(rng.standard_normal((N - 1, n, n)) / np.sqrt(n))
+        self.b = list(rng.standard_normal((N, n, n)))
+        self.I_L = fb.Bidiagonal([fb.Identity()] * N, [-fb.Left(W) for W in self.W], uplo="L")
+
+    def backslash(self):
+        return fb.backslash(self.I_L, self.b)
+
+    def loop(self):
+        x = [self.b[0]]
+        for W, b in zip(self.W, self.b[1:], strict=True):
+            x.append(W @ x[-1] + b)
+        return x
+
+    rivals = (("fastbs", backslash), ("NumPy loop", loop))
+
+
+class Network:
+    """The gradient of N tanh layers of width n on k samples, squared loss, after the forward pass.
+
+    fastbs writes D, L and g down and solves; NumPy is the backpropagation one would write by hand.
+    """
+
+    def __init__(self, N, n, k=1, seed=0):
+        rng = np.random.default_rng(seed)
+        b = rng.standard_normal((N, n, 1))
+        self.W = list(rng.standard_normal((N, n, n)) / np.sqrt(n))
+        self.X = [rng.standard_normal((n, k))]
+        for i in range(N):
+            self.X.append(np.tanh(self.W[i] @ self.X[-1] + b[i]))
+        self.delta = [1 - X**2 for X in self.X[1:]]
+        self.Y = rng.standard_normal((n, k))
+        self.ones = np.ones((1, k))
+
+    def backslash(self):
+        W, X, delta = self.W, self.X, self.delta
+        N = len(W)
+        D = fb.Diagonal(
+            [
+                [fb.Hadamard(d) @ fb.Right(x), fb.Hadamard(d) @ fb.Right(self.ones)]
+                for d, x in zip(delta, X[:-1], strict=True)
+            ]
+        )
+        I_L = fb.Bidiagonal(
+            [fb.Identity()] * N,
+            [-(fb.Hadamard(delta[i]) @ fb.Left(W[i])) for i in range(1, N)],
+            uplo="L",
+        )
+        g = [None] * (N - 1) + [X[N] - self.Y]
+        return D.H @ fb.backslash(I_L.H, g)
+
+    def by_hand(self):
+        W, X, delta = self.W, self.X, self.delta
+        gradient = []
+        g = X[-1] - self.Y
+        for i in reversed(range(len(W))):
+            g = delta[i] * g
+            gradient.append((g @ X[i].T, g.sum(axis=1, keepdims=True)))
+            g = W[i].T @ g
+        return gradient[::-1]
+
+    rivals = (("fastbs", backslash), ("NumPy by hand", by_hand))
+
+
+def rivals_of(system):
+    """The rivals of a system as calls without arguments, by name."""
+    return {name: partial(method, system) for name, method in system.rivals}

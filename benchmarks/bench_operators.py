@@ -1,0 +1,36 @@
+"""Applying one operator, or a chain of three, to one matrix."""
+
+from .operator_cases import OPERATORS, RIVALS, STATEMENTS, has, namespace
+from .paired import compare
+
+SIZES = (4, 16, 64, 256)
+
+
+class Apply:
+    params = (OPERATORS, SIZES, RIVALS)
+    param_names = ("operator", "n", "rival")
+
+    def setup(self, operator, n, rival):
+        if not has(operator, rival):
+            raise NotImplementedError  # asv's word for "skip"
+        scope = namespace(operator, n)
+        self.run = eval(f"lambda: {STATEMENTS[operator][rival]}", scope)
+        self.run()
+
+    def time_apply(self, operator, n, rival):
+        self.run()
+
+    def peakmem_apply(self, operator, n, rival):
+        self.run()
+
+
+class Ratio:
+    """Paired ratios to the NumPy expression: what the report promises, tracked from commit to commit."""
+
+    params = (OPERATORS, SIZES, ("fastbs", "fastbs apply_into"))
+    param_names = ("operator", "n", "rival")
+    unit = "of the NumPy expression's time"
+
+    def track_to_numpy(self, operator, n, rival):
+        rivals = {name: STATEMENTS[operator][name] for name in (rival, "NumPy")}
+        return compare(rivals, "NumPy", namespace=namespace(operator, n)).ratio(rival).median

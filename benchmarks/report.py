@@ -1,0 +1,91 @@
+"""The figures that fastbs promises, measured: required and measured ratios side by side.
+
+Usage::
+
+    python -m benchmarks.report operators      # op @ X against the NumPy expression and raw BLAS
+    python -m benchmarks.report backslash      # block systems and gradients, for orientation
+    python -m benchmarks.report operators --rounds 41 --sizes 4 64
+
+Run it from the root of a checkout with fastbs installed. The exit code is 1 if a bound is missed.
+"""
+
+import argparse
+import sys
+
+from . import operator_cases as operators
+from .backslash_cases import Chain, Network, rivals_of
+from .paired import compare, format_seconds
+
+SIZES = (4, 16, 64, 256)
+
+# At size 4: the most that (op @ X, op.apply_into) may take of the NumPy expression's time.
+SMALL = {
+    "left": (0.5, 0.25),
+    "right": (0.5, 0.25),
+    "hadamard": (0.5, 0.25),
+    "kronecker": (0.25, 0.15),
+    "chain": (0.25, 0.15),
+}
+LARGE = 1.03  # at 64 and above: of the bare BLAS calls that write to memory they are given
+
+
+def required(operator, n, rival):
+    """(bound, reference) of one row; the bound is None where nothing is promised."""
+    if n >= 64:
+        return LARGE, "BLAS" if operators.has(operator, "BLAS") else "NumPy out"
+    return (SMALL[operator][rival == "fastbs apply_into"] if n == 4 else None), "NumPy"
+
+
+ROW = "{:<10}{:>4}  {:<22}{:>8}  {:<10}{:>8}  {:>8}  {:<22}  {}"
+HEADER = ("operator", "n", "", "time", "against", "time", "required", "measured [95 %]", "")
+
+
+def report_operators(sizes, rounds):
+    """Print one row per operator, size and way to apply; return how many bounds are missed."""
+    missed = 0
+    print(ROW.format(*HEADER).rstrip())
+    for n in sizes:
+        for operator, statements in operators.STATEMENTS.items():
+            scope = operators.namespace(operator, n)
+            operators.agree(operator, scope)
+            reference = required(operator, n, "fastbs")[1]
+            names = ("fastbs", "fastbs apply_into", reference)
+            result = compare({name: statements[name] for name in names}, reference, rounds, namespace=scope)
+            time = {name: format_seconds(result.seconds(name)) for name in names}
+            for name in names[:2]:
+                ratio, bound = result.ratio(name), required(operator, n, name)[0]
+                met = bound is None or ratio.meets(bound)
+                missed += not met
+                verdict = "" if bound is None else "PASS" if met else "MISS"
+                row = (operator, n, statements[name], time[name], reference, time[reference])
+                print(ROW.format(*row, bound or "-", str(ratio), verdict).rstrip(), flush=True)
+    return missed
+
+
+def report_backslash(sizes, rounds):
+    """Print the rivals of every system; nothing is promised here yet."""
+    for system, lengths in ((Chain, (10, 1000)), (Network, (2, 10, 100))):
+        for N in lengths:
+            for n in sizes:
+                rivals = rivals_of(system(N, n))
+                reference = list(rivals)[-1]
+                print(f"\n{system.__name__}, {N} blocks of {n} x {n}")
+                print(compare(rivals, reference, rounds, target=2e-2, check=1e-10), flush=True)
+    return 0
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("operators", "backslash"))
+    parser.add_argument("--rounds", type=int, default=21, help="of the paired timer (%(default)s)")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="of the arrays")
+    arguments = parser.parse_args(argv)
+    report = {"operators": report_operators, "backslash": report_backslash}[arguments.what]
+    missed = report(arguments.sizes, arguments.rounds)
+    if missed:
+        print(f"{missed} bounds missed")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

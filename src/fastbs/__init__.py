@@ -1,0 +1,35 @@
+"""Gradients, Jacobians and sensitivities as one backslash: ``dx = (I - L)^-1 D dp``."""
+
+from .blocks import Bidiagonal, BlockMatrix, Diagonal, Triangular
+from .errors import DtypeError, ShapeError, SingularError, StructureError, TraceError
+from .graph import operation_counts, path_weights
+from .operator import Operator, unvec, vec
+from .operators import Hadamard, Identity, Inner, Kronecker, Left, Right, Zero
+from .solvers import backslash, factorize
+
+__version__ = "0.1.0"
+__all__ = [
+    "Bidiagonal",
+    "BlockMatrix",
+    "Diagonal",
+    "DtypeError",
+    "Hadamard",
+    "Identity",
+    "Inner",
+    "Kronecker",
+    "Left",
+    "Operator",
+    "Right",
+    "ShapeError",
+    "SingularError",
+    "StructureError",
+    "TraceError",
+    "Triangular",
+    "Zero",
+    "backslash",
+    "factorize",
+    "operation_counts",
+    "path_weights",
+    "unvec",
+    "vec",
+]

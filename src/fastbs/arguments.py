@@ -1,0 +1,67 @@
+"""The door: every value from outside passes one of these checks, by duck typing, never by conversion.
+
+Traced arrays pass the same door as plain ones, so nothing here calls ``np.asarray`` on what already has a
+shape and a dtype.
+"""
+
+import numbers
+
+import numpy as np
+
+from .errors import DtypeError, ShapeError
+
+__all__ = ["as_array", "as_matrix", "is_array", "is_scalar", "is_sparse"]
+
+KINDS = "biufcO"  # bool, integers, real, complex, and objects such as Fraction
+
+
+def is_array(value):
+    """Whether the value has a shape and a dtype: an ndarray, a sparse or traced array."""
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def is_sparse(value):
+    """Whether the value is a SciPy sparse array or matrix (without importing scipy.sparse)."""
+    return hasattr(value, "tocsr")
+
+
+def is_scalar(value):
+    """Whether the value is a number: Python's, NumPy's, a 0-d array, or a symbol that multiplies with ``*``."""
+    if isinstance(value, (numbers.Number, np.generic)):
+        return True
+    if is_array(value):
+        return value.ndim == 0
+    return (
+        hasattr(type(value), "__mul__")
+        and not hasattr(type(value), "__matmul__")
+        and not isinstance(value, (str, bytes, list, tuple, dict))
+    )
+
+
+def as_array(value, where):
+    """An array as it is, a nested list of numbers as an array.
+
+    Parameters
+    ----------
+    value : array_like
+    where : str
+        The argument's name for messages, such as ``"Left: B"``.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise DtypeError(
+            f"{where} must be a plain array because masks are not propagated; got a masked array, pass "
+            ".filled(value)"
+        )
+    if isinstance(value, np.matrix) or not is_array(value):
+        value = np.asarray(value)
+    if np.dtype(value.dtype).kind not in KINDS:
+        raise DtypeError(f"{where} must be numeric because it is multiplied; got dtype {value.dtype}")
+    return value
+
+
+def as_matrix(value, where):
+    """A two-dimensional array, sparse array, or an object that multiplies like one."""
+    value = as_array(value, where)
+    if value.ndim != 2:
+        raise ShapeError(f"{where} must be a matrix because it multiplies one; got shape {tuple(value.shape)}")
+    return value

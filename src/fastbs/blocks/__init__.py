@@ -1,0 +1,8 @@
+"""Block matrices of operators: structure, with the generic substitution for their solves."""
+
+from .bidiagonal import Bidiagonal
+from .diagonal import Diagonal
+from .matrix import BlockMatrix
+from .triangular import Triangular
+
+__all__ = ["Bidiagonal", "BlockMatrix", "Diagonal", "Triangular"]

@@ -1,0 +1,34 @@
+"""Diagonal block matrices."""
+
+from .bidiagonal import Bidiagonal
+
+__all__ = ["Diagonal"]
+
+
+class Diagonal(Bidiagonal):
+    """A square block matrix with blocks on its diagonal alone, such as D of a network.
+
+    Parameters
+    ----------
+    blocks : sequence of n blocks
+        A list as a block is a row of operators on a tuple of parameters.
+
+    Solve     one solve a row
+
+    Examples
+    --------
+    >>> import fastbs as fb
+    >>> D = fb.Diagonal([[2, 1], [3, 1]])
+    >>> D @ [(1.0, 0.0), (0.0, 5.0)]
+    [2.0, 5.0]
+    >>> D.H @ [1.0, 10.0]
+    [(2.0, 1.0), (30.0, 10.0)]
+    """
+
+    def __init__(self, blocks):
+        blocks = list(blocks)
+        self._fill((len(blocks), len(blocks)), {(i, i): block for i, block in enumerate(blocks)})
+
+    @classmethod
+    def holds(cls, positions):
+        return all(i == j for i, j in positions)

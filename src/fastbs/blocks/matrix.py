@@ -1,0 +1,332 @@
+"""Block matrices of operators: where the blocks stand, and how the generic substitution is called on them."""
+
+import bisect
+
+import numpy as np
+
+from ..arguments import is_scalar
+from ..backslash import adjoint_rows
+from ..errors import ShapeError, StructureError
+from ..operator import Operator, Scaled
+from ..operators import Identity
+from ..values import add
+from .entry import adjoint_of, as_operator, transpose_of
+from .factorization import Factorization
+from .vector import block_vector
+
+__all__ = ["BlockMatrix"]
+
+
+class BlockMatrix(Operator):
+    """A matrix of operators: it acts on block vectors, ``(A v)_i = sum over j of A_ij v_j``.
+
+    Parameters
+    ----------
+    rows : list of lists, or an object array
+        Blocks: operators, matrices (taken as `Left`), numbers (times `Identity`), lists (rows that act on
+        tuples of parameters), block matrices, or None for zero.
+
+    Maps      block vectors, lists with one entry a block column, to lists with one entry a block row; None is
+              a zero entry on both sides
+    Adjoint   a view: ``A.H[i, j]`` is ``A[j, i].H``
+    Cost      one product a nonzero block; zero blocks cost nothing
+    Raises    ShapeError, which names the block
+    Source    paper, section 3
+
+    ``A[i, j]`` is the stored block or None, ``A[i:k, j]`` a block matrix. Sums and products are block matrices
+    with the narrowest structure that holds them (`Diagonal`, `Bidiagonal`, `Triangular`); ``Identity() - L``
+    too.
+
+    Examples
+    --------
+    >>> import fastbs as fb
+    >>> A = fb.BlockMatrix([[1, None], [3, 2]])
+    >>> A @ [1.0, 10.0]
+    [1.0, 23.0]
+    >>> A.H @ [1.0, 10.0]
+    [31.0, 20.0]
+    >>> A.solve([1.0, 5.0])
+    [1.0, 1.0]
+    """
+
+    precedence = 1
+    narrower = []  # subclasses, widest first; each knows which positions it holds
+
+    def __init_subclass__(cls, **keywords):
+        super().__init_subclass__(**keywords)
+        BlockMatrix.narrower.append(cls)
+
+    def __init__(self, rows):
+        rows = [list(row) for row in rows]
+        widths = {len(row) for row in rows}
+        if len(widths) > 1:
+            raise ShapeError(
+                f"BlockMatrix: all rows must have one length because columns stand under each other; got "
+                f"lengths {sorted(widths)}"
+            )
+        self._fill(
+            (len(rows), widths.pop() if widths else 0),
+            {(i, j): block for i, row in enumerate(rows) for j, block in enumerate(row)},
+        )
+
+    def _fill(self, shape, blocks):
+        """Store the blocks row by row, columns ascending; None is not stored."""
+        rows = [[] for _ in range(shape[0])]
+        for (i, j), block in blocks.items():
+            block = as_operator(block, f"{type(self).__name__}: block ({i}, {j})")
+            if block is not None:
+                rows[i].append((j, block))
+        for row in rows:
+            row.sort(key=lambda entry: entry[0])
+        self._set(shape=shape, rows=rows)
+        return self
+
+    @classmethod
+    def from_blocks(cls, shape, blocks):
+        """The block matrix of the narrowest structure with these blocks ``{(i, j): block}``."""
+        kind = cls
+        positions = [position for position, block in blocks.items() if block is not None]
+        if shape[0] == shape[1]:
+            kind = next((c for c in reversed(BlockMatrix.narrower) if c.holds(positions)), BlockMatrix)
+        return kind.__new__(kind)._fill(shape, blocks)
+
+    @classmethod
+    def holds(cls, positions):
+        """Whether square matrices with blocks at these positions have this structure."""
+        return True
+
+    # Structure
+
+    def items(self):
+        """``((i, j), block)`` of every nonzero block, row by row."""
+        for i, row in enumerate(self.rows):
+            for j, block in row:
+                yield (i, j), block
+
+    @property
+    def uplo(self):
+        """``"L"`` if all blocks stand on or below the diagonal, ``"U"`` if on or above, else None."""
+        positions = [position for position, _ in self.items()]
+        if all(i >= j for i, j in positions):
+            return "L"
+        return "U" if all(i <= j for i, j in positions) else None
+
+    def __getitem__(self, index):
+        if not isinstance(index, tuple) or len(index) != 2:
+            raise IndexError(f"{type(self).__name__}: two indices are needed, A[i, j]; got {index!r}")
+        if any(isinstance(k, slice) for k in index):
+            return self._part(*index)
+        i, j = (self._position(k, axis) for axis, k in enumerate(index))
+        row = self.rows[i]
+        at = bisect.bisect_left(row, j, key=lambda entry: entry[0])
+        return row[at][1] if at < len(row) and row[at][0] == j else None
+
+    def _position(self, k, axis):
+        n = self.shape[axis]
+        if not -n <= k < n:
+            raise IndexError(f"{type(self).__name__}: block index {k} is out of range for {n} blocks")
+        return k % n
+
+    def _part(self, *index):
+        chosen = [
+            range(*k.indices(n)) if isinstance(k, slice) else [self._position(k, axis)]
+            for axis, (k, n) in enumerate(zip(index, self.shape, strict=True))
+        ]
+        columns = {j: new for new, j in enumerate(chosen[1])}
+        blocks = {
+            (new, columns[j]): block for new, i in enumerate(chosen[0]) for j, block in self.rows[i] if j in columns
+        }
+        return BlockMatrix.from_blocks((len(chosen[0]), len(chosen[1])), blocks)
+
+    def __len__(self):
+        return self.shape[0]
+
+    @property
+    def dtype(self):
+        dtypes = [b.dtype for _, b in self.items() if getattr(b, "dtype", None) is not None]
+        return np.result_type(*dtypes) if dtypes else None
+
+    @property
+    def symbol(self):
+        return f"{self.shape[0]}x{self.shape[1]} {type(self).__name__}"
+
+    # The closure
+
+    def adjoint(self):
+        return self._view(adjoint_of)
+
+    def transposed(self):
+        return self._view(transpose_of)
+
+    def _view(self, element):
+        view = type(self).__new__(type(self))
+        view._set(shape=self.shape[::-1], rows=adjoint_rows(self.rows, self.shape[1], element))
+        return view
+
+    def _plus(self, other, sign):
+        if isinstance(other, Operator) and not isinstance(other, BlockMatrix):
+            other = self._as_blocks(other)
+        if not isinstance(other, BlockMatrix):
+            return NotImplemented
+        return self._combined(other, 1, sign)
+
+    def __radd__(self, other):
+        return self._combined(self._as_blocks(other), 1, 1) if isinstance(other, Operator) else NotImplemented
+
+    def __rsub__(self, other):
+        return self._combined(self._as_blocks(other), -1, 1) if isinstance(other, Operator) else NotImplemented
+
+    def _as_blocks(self, op):
+        """Identity, a multiple of it, or zero as a block matrix of this shape."""
+        if op.is_zero:
+            return BlockMatrix.from_blocks(self.shape, {})
+        is_multiple = isinstance(op, Scaled) and isinstance(op.operator, Identity)
+        if not (is_multiple or isinstance(op, Identity)):
+            raise StructureError(
+                f"{type(self).__name__}.__add__: an operator must be a multiple of Identity because it stands "
+                f"in every diagonal block; got {type(op).__name__}"
+            )
+        if self.shape[0] != self.shape[1]:
+            raise StructureError(
+                f"{type(self).__name__}.__add__: the block matrix must be square because Identity is; got "
+                f"{self.shape[0]} x {self.shape[1]} blocks"
+            )
+        return BlockMatrix.from_blocks(self.shape, {(i, i): op for i in range(self.shape[0])})
+
+    def _combined(self, other, mine, others):
+        """mine * self + others * other, signs 1 or -1; other comes first where both have a block."""
+        if self.shape != other.shape:
+            raise ShapeError(
+                f"{type(self).__name__}.__add__: both must have one block shape because blocks are added; got "
+                f"{self.shape} and {other.shape}"
+            )
+        blocks = {position: block if others == 1 else -block for position, block in other.items()}
+        for position, block in self.items():
+            if position not in blocks:
+                blocks[position] = block if mine == 1 else -block
+                continue
+            try:
+                blocks[position] = blocks[position] + block if mine == 1 else blocks[position] - block
+            except ShapeError as error:
+                raise ShapeError(f"{type(self).__name__}.__add__: block {position}: {error}") from None
+        return BlockMatrix.from_blocks(self.shape, blocks)
+
+    def __neg__(self):
+        return self._map(lambda block: -block)
+
+    def __mul__(self, scalar):
+        return self._map(lambda block: scalar * block) if is_scalar(scalar) else NotImplemented
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, scalar):
+        return self._map(lambda block: block / scalar) if is_scalar(scalar) else NotImplemented
+
+    def _map(self, function):
+        return BlockMatrix.from_blocks(self.shape, {at: function(block) for at, block in self.items()})
+
+    # Action
+
+    def takes(self, X):
+        return isinstance(X, (list, tuple))
+
+    def _matmul(self, X):
+        if isinstance(X, BlockMatrix):
+            return self._times(X)
+        if isinstance(X, Operator):
+            if X.precedence > self.precedence:
+                return NotImplemented
+            if isinstance(X, Identity):
+                return self
+            raise TypeError(
+                f"{type(self).__name__}.__matmul__: the right side must be a block matrix or a block vector "
+                f"because blocks act on blocks; got {type(X).__name__}"
+            )
+        return self.apply(block_vector(X, self.shape[1], f"{type(self).__name__}.__matmul__: v"))
+
+    def _find_tape(self, X, out):
+        return None
+
+    def __rmatmul__(self, other):
+        if isinstance(other, Identity):
+            return self
+        if isinstance(other, Operator):
+            raise TypeError(
+                f"{type(self).__name__}.__rmatmul__: the left side must be a block matrix because the result of "
+                f"a block matrix is a block vector; got {type(other).__name__}"
+            )
+        return super().__rmatmul__(other)
+
+    def inverse(self):
+        return Factorization(self)
+
+    def solve(self, b):
+        """The x with A x = b, by substitution; A must be square and triangular.
+
+        Parameters
+        ----------
+        b : block vector, or a block matrix or lazy product, for which the result is lazy
+
+        Raises
+        ------
+        StructureError, SingularError
+            With the block that is in the way.
+        """
+        return Factorization(self) @ b
+
+    def apply(self, v):
+        result = []
+        for i, row in enumerate(self.rows):
+            total = None
+            for j, block in row:
+                if v[j] is not None:
+                    try:
+                        total = add(total, block @ v[j])
+                    except (ShapeError, ValueError) as error:
+                        raise ShapeError(
+                            f"{type(self).__name__}.__matmul__: block ({i}, {j}) and entry {j}: {error}"
+                        ) from error
+            result.append(total)
+        return result
+
+    def _times(self, other):
+        if self.shape[1] != other.shape[0]:
+            raise ShapeError(
+                f"{type(self).__name__}.__matmul__: the right factor must have {self.shape[1]} block rows because "
+                f"the left one has as many block columns; got {other.shape[0]}"
+            )
+        blocks = {}
+        for (i, k), left in self.items():
+            for j, right in other.rows[k]:
+                try:
+                    term = left @ right
+                    blocks[i, j] = blocks[i, j] + term if (i, j) in blocks else term
+                except ShapeError as error:
+                    raise ShapeError(
+                        f"{type(self).__name__}.__matmul__: blocks ({i}, {k}) and ({k}, {j}): {error}"
+                    ) from error
+        return BlockMatrix.from_blocks((self.shape[0], other.shape[1]), blocks)
+
+    def to_dense(self, shape_in=None):
+        """The matrix on the ``vec`` of all entries under each other.
+
+        Parameters
+        ----------
+        shape_in : list of tuples, optional
+            Shape of every entry of a block vector; needed where operators leave axes free.
+        """
+        shape_in = list(shape_in) if shape_in is not None else [None] * self.shape[1]
+        dense = {}
+        heights, widths = [None] * self.shape[0], [None] * self.shape[1]
+        for (i, j), block in self.items():
+            dense[i, j] = part = block.to_dense(shape_in[j])
+            heights[i], widths[j] = part.shape
+        for sizes, shapes in ((heights, [None] * self.shape[0]), (widths, shape_in)):
+            for k, shape in enumerate(shapes):
+                if sizes[k] is None:
+                    sizes[k] = 1 if shape is None else int(np.prod(shape))
+        result = np.zeros((sum(heights), sum(widths)), np.result_type(*dense.values()) if dense else float)
+        rows, columns = (np.concatenate([[0], np.cumsum(sizes)]).astype(int) for sizes in (heights, widths))
+        for (i, j), part in dense.items():
+            result[rows[i] : rows[i + 1], columns[j] : columns[j + 1]] = part
+        return result

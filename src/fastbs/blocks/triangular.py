@@ -1,0 +1,55 @@
+"""Triangular block matrices."""
+
+from ..errors import ShapeError, StructureError
+from .matrix import BlockMatrix
+
+__all__ = ["Triangular", "check_uplo"]
+
+
+def check_uplo(uplo, where):
+    if uplo not in ("L", "U"):
+        raise StructureError(f'{where}: uplo must be "L" or "U" because the triangle is lower or upper; got {uplo!r}')
+    return uplo
+
+
+class Triangular(BlockMatrix):
+    """A square block matrix with all blocks on one side of the diagonal.
+
+    Parameters
+    ----------
+    diag : sequence of n blocks
+    off : dict {(i, j): block}
+        The blocks off the diagonal; others are zero.
+    uplo : {"L", "U"}
+
+    Solve     substitution: one product a block off the diagonal, one solve a row
+    Raises    StructureError if a block lies on the other side, with its (i, j)
+
+    Examples
+    --------
+    >>> import fastbs as fb
+    >>> fb.Triangular([1, 1, 2], {(2, 0): 3}, uplo="L").solve([1.0, 2.0, 5.0])
+    [1.0, 2.0, 1.0]
+    """
+
+    def __init__(self, diag, off=None, uplo="L"):
+        check_uplo(uplo, "Triangular")
+        diag = list(diag)
+        n = len(diag)
+        blocks = {(i, i): block for i, block in enumerate(diag)}
+        for (i, j), block in dict(off or {}).items():
+            if not (0 <= i < n and 0 <= j < n):
+                raise ShapeError(
+                    f"Triangular: block ({i}, {j}) must lie in the {n} x {n} blocks because diag has {n}"
+                )
+            if not (i > j if uplo == "L" else i < j):
+                raise StructureError(
+                    f"Triangular: block ({i}, {j}) must lie {'below' if uplo == 'L' else 'above'} the diagonal "
+                    f"because uplo is {uplo!r}"
+                )
+            blocks[i, j] = block
+        self._fill((n, n), blocks)
+
+    @classmethod
+    def holds(cls, positions):
+        return all(i >= j for i, j in positions) or all(i <= j for i, j in positions)

@@ -1,0 +1,649 @@
+"""Operators on matrices and their closure under composition, sums, scaling and adjoints.
+
+Everything acts on matrices X with m rows and n columns. ``vec`` stacks columns, and the dense form of every
+operator is its matrix on ``vec(X)``, so that ``Kronecker(A, B)`` agrees with ``numpy.kron(A, B)``. Deviations
+from the paper (Edelman, Akyurek, Wang, SIAM J. Matrix Anal. Appl. 45(1), 2024): indices count from 0, and the
+adjoint of a complex operator conjugates.
+
+An operator's `apply` is a NumPy expression, so it also works on traced arrays. Arrays are held by reference.
+"""
+
+import functools
+import numbers
+import weakref
+
+import numpy as np
+
+from . import values
+from ._tape import TapedOperator
+from .arguments import as_array, is_array, is_scalar
+from .errors import ShapeError, SingularError, StructureError
+from .shapes import link, text, unify
+from .tapes import apply_into, find_tape, leaves_of, with_leaves
+
+__all__ = ["ArrayOperator", "Composition", "Operator", "Scaled", "Sum", "unvec", "vec"]
+
+CACHES = ("_H", "_T", "_back_H", "_back_T", "_structure")
+
+
+def vec(X):
+    """The columns of X under each other: ``vec(X)[i + m j] = X[i, j]``.
+
+    Parameters
+    ----------
+    X : (m, n) array, or one with any number of axes, the first varying fastest
+
+    Returns
+    -------
+    (m n,) array
+
+    Examples
+    --------
+    >>> import numpy as np, fastbs as fb
+    >>> fb.vec(np.array([[1, 3], [2, 4]]))
+    array([1, 2, 3, 4])
+    """
+    return np.reshape(np.transpose(X), (-1,))
+
+
+def unvec(x, shape):
+    """The array of this shape with ``vec(unvec(x, shape)) = x``.
+
+    Parameters
+    ----------
+    x : array of as many elements as the shape has
+    shape : tuple of int
+
+    Examples
+    --------
+    >>> import numpy as np, fastbs as fb
+    >>> fb.unvec(np.array([1, 2, 3, 4]), (2, 2))
+    array([[1, 3],
+           [2, 4]])
+    """
+    return np.transpose(np.reshape(x, tuple(shape)[::-1]))
+
+
+class Operator(TapedOperator):
+    """X -> forward(X), a linear map with its adjoint: the user's own, and the base of all others.
+
+    Parameters
+    ----------
+    forward : callable, X -> A X
+        Linear; takes and returns arrays.
+    adjoint : callable, Y -> A^H Y
+        With ``<Y, forward(X)> = <adjoint(Y), X>``, where ``<Y, X> = sum(conj(Y) * X)``; see
+        `fastbs.testing.check_adjoint`.
+    symbol : str, optional
+        How pictures name it.
+    shape_in, shape_out : tuples, optional
+        Shapes of X and A X; None for an axis of any length, or altogether where unknown. With `shape_in`
+        known, leading axes of X are a stack of directions, and both functions must take such stacks.
+
+    Laws
+    ----
+    ``A.H.H is A``; ``(A @ B).H`` is ``B.H @ A.H``; ``A.T`` is ``A.H`` conjugated; ``A.inv @ (A @ X)`` is X.
+
+    Examples
+    --------
+    >>> import numpy as np, fastbs as fb
+    >>> double = fb.Operator(lambda X: 2 * X, lambda Y: 2 * Y, symbol="2")
+    >>> double @ np.ones(2)
+    array([2., 2.])
+    >>> (double.H @ double) @ np.ones(2)
+    array([4., 4.])
+    """
+
+    __array_ufunc__ = None  # ndarray @ op asks __rmatmul__, which explains itself
+    __array_priority__ = 1000
+
+    fields = None  # names of the attributes that hold arrays, numbers or operators; None: never on a tape
+    options = ()  # names of the other attributes that decide what apply does
+    precedence = 0  # block matrices are above operators: they combine the two
+    is_zero = False
+    shape_in = None
+    shape_out = None
+
+    def __init__(self, forward, adjoint, symbol=None, shape_in=None, shape_out=None):
+        for name, function in (("forward", forward), ("adjoint", adjoint)):
+            if not callable(function):
+                raise TypeError(
+                    f"Operator: {name} must be callable because it is applied; got {type(function).__name__}"
+                )
+        self._set(
+            forward=forward,
+            backward=adjoint,
+            name=symbol or getattr(forward, "__name__", "A").replace("<lambda>", "A"),
+            shape_in=None if shape_in is None else tuple(shape_in),
+            shape_out=None if shape_out is None else tuple(shape_out),
+        )
+
+    # What a subclass gives
+
+    def apply(self, X):
+        """A X without checks, in NumPy: X may be traced."""
+        return self.forward(X)
+
+    def adjoint(self):
+        """A new operator: the adjoint. `H` is this one, kept."""
+        return Operator(self.backward, self.forward, self.name + "ᴴ", self.shape_out, self.shape_in)
+
+    def transposed(self):
+        """A new operator: the transpose. `T` is this one, kept."""
+        backward, forward = (functools.partial(conjugated, f) for f in (self.backward, self.forward))
+        return Operator(backward, forward, self.name + "ᵀ", self.shape_out, self.shape_in)
+
+    def inverse(self):
+        """A new operator: the inverse, from a snapshot of the arrays."""
+        raise StructureError(f"{type(self).__name__}.inv: no inverse is known of {self}")
+
+    def joined(self, inner):
+        """What ``self @ inner`` collapses to, or None."""
+        return None
+
+    def joined_after(self, outer):
+        """What ``outer @ self`` collapses to, or None."""
+        return None
+
+    @property
+    def dtype(self):
+        """The dtype of the arrays held, as NumPy promotes them; None if there are none."""
+        dtypes = [leaf.dtype for leaf in leaves_of(self) if is_array(leaf)] if self.fields else []
+        return np.result_type(*dtypes) if dtypes else None
+
+    @property
+    def symbol(self):
+        """How pictures write it."""
+        return self.name
+
+    # The closure
+
+    @property
+    def H(self):
+        """The adjoint: ``<Y, A X> = <A.H Y, X>``."""
+        return self._twin("_H", self.adjoint)
+
+    @property
+    def T(self):
+        """The transpose: as `H`, without conjugation."""
+        return self._twin("_T", self.transposed)
+
+    @property
+    def inv(self):
+        """The inverse, made anew at each access from a snapshot of the arrays.
+
+        Raises
+        ------
+        StructureError
+            If no inverse is known, or the operator is not square.
+        SingularError
+            If a pivot is exactly zero.
+        """
+        return self.inverse()
+
+    def solve(self, b):
+        """The X with A X = b; ``A.inv @ b``."""
+        return self.inverse() @ b
+
+    def _twin(self, name, make):
+        # The one that is asked keeps the other, which only refers back weakly: no reference cycle keeps
+        # large arrays alive, and A.H.H is A as long as anybody can look.
+        twin = self.__dict__.get(name)
+        if twin is not None:
+            return twin
+        back = self.__dict__.get("_back" + name)
+        twin = back() if back is not None else None
+        if twin is None:
+            twin = make()
+            if twin is not self:
+                self.__dict__[name] = twin
+                twin.__dict__.setdefault("_back" + name, weakref.ref(self))
+        return twin
+
+    def __add__(self, other):
+        return self._plus(other, 1)
+
+    def __sub__(self, other):
+        return self._plus(other, -1)
+
+    def __neg__(self):
+        return add([(self, -1)])
+
+    def __pos__(self):
+        return self
+
+    def _plus(self, other, sign):
+        if not isinstance(other, Operator) or other.precedence > self.precedence:
+            return NotImplemented
+        return add([(self, 1), (other, sign)])
+
+    def __mul__(self, scalar):
+        if not is_scalar(scalar):
+            return NotImplemented
+        return scale(scalar, self)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, scalar):
+        if not is_scalar(scalar):
+            return NotImplemented
+        return Scaled(scalar, self).replace(divided=True)
+
+    def __rmatmul__(self, other):
+        raise TypeError(
+            f"{type(self).__name__}.__rmatmul__: the left factor must be an operator because operators act "
+            f"on what stands to their right; got {type(other).__name__}, write fb.Left(A) @ op"
+        )
+
+    def _matmul(self, X):
+        if isinstance(X, Operator):
+            return NotImplemented if X.precedence > self.precedence else compose(self, X)
+        if is_array(X):
+            self.check(X)
+            if isinstance(X, np.ndarray) and type(X) is not np.ndarray:
+                X = np.asarray(as_array(X, f"{type(self).__name__}.__matmul__: X"))
+            result = self.apply(X)
+            return result.copy() if result is X and isinstance(X, np.ndarray) else result
+        if is_scalar(X) or self.takes(X):
+            self.check(X)
+            return self.apply(X)
+        if hasattr(X, "precedence"):
+            return NotImplemented
+        raise TypeError(
+            f"{type(self).__name__}.__matmul__: the right side must be an array or an operator because "
+            f"operators act on arrays; got {type(X).__name__}, write fb.Left(A) for a matrix as an operator"
+        )
+
+    # Shapes
+
+    def shapes_at(self, rank):
+        """``(shape_in, shape_out)`` for X of this many axes; Left and Right also take vectors."""
+        return self.shape_in, self.shape_out
+
+    def shape_of(self, shape):
+        """The shape of A X for X of this shape, leading stack axes included.
+
+        Raises
+        ------
+        ShapeError
+            If the operator does not take this shape; the message holds both.
+        """
+        shape = tuple(shape)
+        shape_in, shape_out = self.shapes_at(len(shape))
+        if shape_in is None:
+            if shape_out is None:
+                return shape
+            return shape_out
+        stack = len(shape) - len(shape_in)
+        core = shape[stack:]
+        if stack < 0 or any(m is not None and m != n for m, n in zip(shape_in, core, strict=True)):
+            raise ShapeError(
+                f"{type(self).__name__}.apply: X must be {text(shape_in)} because {self._because()}; got "
+                f"{text(shape)}"
+            )
+        return shape[:stack] + tuple(
+            core[i] if n is None else n for i, n in enumerate(shape_out)
+        )
+
+    def takes(self, X):
+        """Whether the operator acts on something that is neither an array nor a number, such as a tuple."""
+        return False
+
+    def check(self, X):
+        """The shape of A X; ShapeError if the operator does not take X."""
+        return self.shape_of(X.shape if is_array(X) else ())
+
+    def _because(self):
+        return f"{self} takes {text(self.shape_in)}"
+
+    # Other forms
+
+    def to_dense(self, shape_in=None):
+        """The matrix on ``vec(X)``, by applying the operator to all unit matrices at once.
+
+        Parameters
+        ----------
+        shape_in : tuple of int, optional
+            Shape of X; needed where the operator leaves an axis free.
+
+        Returns
+        -------
+        (elements of A X, elements of X) array
+        """
+        shape_in = self._complete(shape_in, "to_dense")
+        size = int(np.prod(shape_in))
+        basis = np.eye(size, dtype=self.dtype).reshape(size, *shape_in[::-1])
+        columns = np.asarray(self @ np.transpose(basis, (0, *range(len(shape_in), 0, -1))))
+        columns = np.transpose(columns, (0, *range(columns.ndim - 1, 0, -1)))
+        return np.ascontiguousarray(columns.reshape(size, int(np.prod(columns.shape[1:]))).T)
+
+    def _complete(self, shape, where):
+        """A shape without free axes, or an error that asks for them."""
+        if shape is None:
+            shape = self.shape_in
+        elif self.shape_in is not None:
+            self.shape_of(shape)
+        if shape is None or None in shape:
+            raise ShapeError(
+                f"{type(self).__name__}.{where}: shape_in must be given because the operator leaves axes "
+                f"free; got {text(shape)}"
+            )
+        return tuple(shape)
+
+    def as_scipy(self, shape_in=None):
+        """This operator on ``vec(X)`` as a `scipy.sparse.linalg.LinearOperator`.
+
+        Parameters
+        ----------
+        shape_in : tuple of int, optional
+            Shape of X; needed where the operator leaves an axis free.
+
+        Examples
+        --------
+        >>> import numpy as np, fastbs as fb
+        >>> from scipy.sparse.linalg import lsqr
+        >>> A = fb.Kronecker(np.array([[2.0]]), np.array([[1.0, 1.0], [0.0, 1.0]]))
+        >>> lsqr(A.as_scipy(), np.array([6.0, 2.0]))[0].round(6)
+        array([2., 1.])
+        """
+        from .interop.scipy import VecOperator  # a bridge: SciPy's sparse package is slow to import
+
+        return VecOperator(self, self._complete(shape_in, "as_scipy"))
+
+    # Calls from the compiled base class
+
+    def _find_tape(self, X, out):
+        return find_tape(self, X, out)
+
+    def _apply_into(self, X, out):
+        return apply_into(self, X, out)
+
+    # Objects
+
+    def _set(self, **attributes):
+        self.__dict__.update(attributes)
+
+    def __setattr__(self, name, value):
+        raise AttributeError(
+            f"{type(self).__name__}.{name}: operators are immutable because others may hold them; make a new one"
+        )
+
+    def replace(self, **attributes):
+        """The same operator with other fields or options, unchecked."""
+        op = type(self).__new__(type(self))
+        kept = {k: v for k, v in self.__dict__.items() if k not in CACHES}
+        op.__dict__.update(kept, **attributes)
+        return op
+
+    def __reduce__(self):
+        kept = {k: v for k, v in self.__dict__.items() if k not in CACHES}
+        return rebuild, (type(self), kept)
+
+    def __str__(self):
+        return self.symbol
+
+    def __repr__(self):
+        dtype = "" if self.dtype is None else f", {self.dtype}"
+        return f"<{type(self).__name__} {self.symbol}: {text(self.shape_in)} -> {text(self.shape_out)}{dtype}>"
+
+
+def conjugated(function, X):
+    """conj(function(conj(X)))"""
+    return np.conjugate(function(np.conjugate(X)))
+
+
+def rebuild(cls, attributes):
+    """What pickle and copy call."""
+    op = cls.__new__(cls)
+    op.__dict__.update(attributes)
+    return op
+
+
+def explicit(op):
+    """The same operator with arrays in place of kept factors."""
+    leaves = (leaf @ np.eye(len(leaf)) if hasattr(leaf, "solver") else leaf for leaf in leaves_of(op))
+    return with_leaves(op, leaves) if op.fields else op
+
+
+class ArrayOperator(Operator):
+    """The base of operators that hold arrays; the option `conj` says that they act conjugated."""
+
+    options = ("conj",)
+    conj = False
+
+    def adjoint(self):
+        op = self.transposed()
+        return op.replace(conj=not op.conj) if op.is_complex else op
+
+    @property
+    def is_complex(self):
+        """Whether conjugation changes anything."""
+        return any(np.dtype(leaf.dtype).kind in "cO" for leaf in leaves_of(self) if is_array(leaf))
+
+    def held(self, array):
+        """A field as it acts: conjugated or not."""
+        return array.conj() if self.conj else array
+
+
+class Composition(Operator):
+    """X -> A_1 (A_2 (... A_k X)): a flat list of operators, applied from the right.
+
+    Cost is the sum of the operators' costs; adjoint ``A_k.H @ ... @ A_1.H``.
+    """
+
+    fields = ("operators",)
+
+    def __init__(self, operators, shape_in, shape_out):
+        self._set(operators=operators, shape_in=shape_in, shape_out=shape_out)
+
+    def apply(self, X):
+        for op in reversed(self.operators):
+            X = op.apply(X)
+        return X
+
+    def adjoint(self):
+        return Composition(tuple(op.H for op in reversed(self.operators)), self.shape_out, self.shape_in)
+
+    def transposed(self):
+        return Composition(tuple(op.T for op in reversed(self.operators)), self.shape_out, self.shape_in)
+
+    def inverse(self):
+        operators = tuple(op.inverse() for op in reversed(self.operators))
+        return Composition(operators, self.shape_out, self.shape_in)
+
+    def shapes_at(self, rank):
+        if self.shape_in is None or len(self.shape_in) == rank:
+            return self.shape_in, self.shape_out
+        return self.operators[-1].shapes_at(rank)[0] or self.shape_in, self.shape_out
+
+    def shape_of(self, shape):
+        for op in reversed(self.operators):
+            shape = op.shape_of(shape)
+        return shape
+
+    def takes(self, X):
+        return self.operators[-1].takes(X)
+
+    def check(self, X):
+        shape = self.operators[-1].check(X)
+        for op in self.operators[-2::-1]:
+            shape = op.shape_of(shape)
+        return shape
+
+    @property
+    def symbol(self):
+        return " ".join(f"({op})" if isinstance(op, Sum) else str(op) for op in self.operators)
+
+
+class Sum(Operator):
+    """X -> s_1 A_1 X + ... + s_k A_k X with signs s = 1 or -1: sums, differences and negation.
+
+    Cost is the sum of the operators' costs and one pass a term; adjoint: the sum of the adjoints.
+    """
+
+    fields = ("operators",)
+    options = ("signs",)
+
+    def __init__(self, operators, signs, shape_in, shape_out):
+        self._set(operators=operators, signs=signs, shape_in=shape_in, shape_out=shape_out)
+
+    def apply(self, X):
+        total = None
+        for sign, op in zip(self.signs, self.operators, strict=True):
+            total = (values.add if sign == 1 else values.subtract)(total, op.apply(X))
+        return total
+
+    def takes(self, X):
+        return self.operators[0].takes(X)
+
+    def check(self, X):
+        return self._agreed([op.check(X) for op in self.operators], X)
+
+    def adjoint(self):
+        return Sum(tuple(op.H for op in self.operators), self.signs, self.shape_out, self.shape_in)
+
+    def transposed(self):
+        return Sum(tuple(op.T for op in self.operators), self.signs, self.shape_out, self.shape_in)
+
+    def inverse(self):
+        if len(self.operators) > 1:
+            return super().inverse()
+        return Sum((self.operators[0].inverse(),), self.signs, self.shape_out, self.shape_in)
+
+    def shapes_at(self, rank):
+        if self.shape_in is not None and len(self.shape_in) != rank:
+            return self.operators[0].shapes_at(rank)
+        return self.shape_in, self.shape_out
+
+    def shape_of(self, shape):
+        return self._agreed([op.shape_of(shape) for op in self.operators], shape)
+
+    def _agreed(self, shapes, given):
+        if any(shape != shapes[0] for shape in shapes):
+            given = f"X {text(given if isinstance(given, tuple) else np.shape(given))}"
+            raise ShapeError(
+                f"Sum.apply: all terms must give one shape because they are added; got "
+                f"{' and '.join(map(text, shapes))} for {given}"
+            )
+        return shapes[0]
+
+    @property
+    def symbol(self):
+        signs = ["-" if sign == -1 else "+" for sign in self.signs]
+        terms = " ".join(f"{sign} {op}" for sign, op in zip(signs, self.operators, strict=True))
+        return terms[2:] if signs[0] == "+" else "-" + terms[2:]
+
+
+class Scaled(Operator):
+    """X -> s A X with a number s, or A X / s where divided; adjoint conj(s) A^H; cost: A's and one pass."""
+
+    fields = ("scalar", "operator")
+    options = ("divided",)
+    divided = False
+
+    def __init__(self, scalar, operator):
+        self._set(
+            scalar=scalar, operator=operator, shape_in=operator.shape_in, shape_out=operator.shape_out
+        )
+
+    def apply(self, X):
+        return (values.divide if self.divided else values.scale)(self.scalar, self.operator.apply(X))
+
+    def takes(self, X):
+        return self.operator.takes(X)
+
+    def check(self, X):
+        return self.operator.check(X)
+
+    def adjoint(self):
+        return Scaled(self.scalar.conjugate(), self.operator.H).replace(divided=self.divided)
+
+    def transposed(self):
+        return Scaled(self.scalar, self.operator.T).replace(divided=self.divided)
+
+    def inverse(self):
+        if isinstance(self.scalar, numbers.Number) and self.scalar == 0:
+            raise SingularError("Scaled.inv: the scalar must be nonzero because it is divided by; got 0")
+        return Scaled(self.scalar, self.operator.inverse()).replace(divided=not self.divided)
+
+    def shapes_at(self, rank):
+        return self.operator.shapes_at(rank)
+
+    def shape_of(self, shape):
+        return self.operator.shape_of(shape)
+
+    @property
+    def dtype(self):
+        inner = self.operator.dtype
+        return np.result_type(self.scalar) if inner is None else np.result_type(inner, self.scalar)
+
+    @property
+    def symbol(self):
+        scalar = f"{self.scalar:.4g}" if isinstance(self.scalar, (float, np.floating)) else str(self.scalar)
+        inner = str(self.operator)
+        if self.divided:
+            return f"1/{scalar}" if inner == "I" else f"{inner} / {scalar}"
+        return scalar if inner == "I" else f"{scalar} ({inner})" if " " in inner else f"{scalar} {inner}"
+
+
+def compose(outer, inner):
+    """``outer @ inner`` as one flat list; neighbours that collapse do so where the two lists meet."""
+    shape_in, shape_out = link(outer, inner)
+    left, right = list(factors(outer)), list(factors(inner))
+    while left and right:
+        joint = left[-1].joined(right[0])
+        if joint is None:
+            joint = right[0].joined_after(left[-1])
+        if joint is None:
+            break
+        left.pop()
+        right[0] = joint
+        while len(right) > 1 and (absorbed := right[0].joined(right[1])) is not None:
+            right[:2] = [absorbed]
+    operators = (*left, *right)
+    return operators[0] if len(operators) == 1 else Composition(operators, shape_in, shape_out)
+
+
+def factors(op):
+    return op.operators if isinstance(op, Composition) else (op,)
+
+
+def add(terms):
+    """The sum of sign * operator as one flat list; zeros are dropped, their shapes kept."""
+    operators, signs, shapes = [], [], None
+    for op, sign in terms:
+        if shapes is None:
+            shapes = (op.shape_in, op.shape_out)
+        else:
+            shapes = tuple(common(a, b, op) for a, b in zip(shapes, (op.shape_in, op.shape_out), strict=True))
+        inner = zip(op.operators, op.signs, strict=True) if isinstance(op, Sum) else ((op, 1),)
+        for term, inner_sign in inner:
+            operators.append(term)
+            signs.append(sign * inner_sign)
+    kept = [i for i, op in enumerate(operators) if not op.is_zero]
+    if not kept:
+        return operators[0].replace(shape_in=shapes[0], shape_out=shapes[1])
+    if len(kept) == 1 and signs[kept[0]] == 1:
+        return operators[kept[0]]
+    return Sum(tuple(operators[i] for i in kept), tuple(signs[i] for i in kept), *shapes)
+
+
+def common(a, b, op):
+    if a is None or b is None:
+        return b if a is None else a
+    try:
+        return unify(a, b)
+    except ShapeError:
+        raise ShapeError(
+            f"Operator.__add__: {type(op).__name__} must map like the other terms because results are added; "
+            f"got {text(a)} and {text(b)}"
+        ) from None
+
+
+def scale(scalar, op):
+    """``scalar * op``; numbers in front of numbers are multiplied."""
+    if op.is_zero:
+        return op
+    if isinstance(op, Scaled) and not op.divided:
+        scalar, op = scalar * op.scalar, op.operator
+    return Scaled(scalar, op)

@@ -1,0 +1,11 @@
+"""One map, one file."""
+
+from .hadamard import Hadamard
+from .identity import Identity
+from .inner import Inner
+from .kronecker import Kronecker
+from .left import Left
+from .right import Right
+from .zero import Zero
+
+__all__ = ["Hadamard", "Identity", "Inner", "Kronecker", "Left", "Right", "Zero"]

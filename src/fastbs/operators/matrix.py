@@ -1,0 +1,160 @@
+"""What Left, Right and Kronecker do with a matrix that may be dense, sparse, traced, or an inverse."""
+
+import warnings
+
+import numpy as np
+from scipy.linalg import lu_factor, lu_solve, solve_triangular
+
+from ..arguments import is_sparse
+from ..errors import ShapeError, SingularError
+
+__all__ = ["FactoredInverse", "factored", "left_product", "right_product", "transposed_name"]
+
+
+def transposed_name(name):
+    """``B`` and ``Bᵀ`` name each other."""
+    return name[:-1] if name.endswith("ᵀ") else name + "ᵀ"
+
+
+def left_product(B, X):
+    """B X for X of any number of leading stack axes."""
+    if X.ndim <= 2 or not takes_matrices_only(B):
+        return B @ X
+    # stack of (m, n) -> (m, stack n): one product for all directions
+    rows = np.moveaxis(X, -2, 0)
+    product = B @ np.reshape(rows, (rows.shape[0], -1))
+    return np.moveaxis(np.reshape(product, (B.shape[0], *rows.shape[1:])), 0, -2)
+
+
+def right_product(X, A):
+    """X A for X of any number of leading stack axes."""
+    if X.ndim <= 2 or not takes_matrices_only(A):
+        return X @ A
+    product = np.reshape(X, (-1, X.shape[-1])) @ A
+    return np.reshape(product, (*X.shape[:-1], A.shape[1]))
+
+
+def takes_matrices_only(A):
+    return is_sparse(A) or isinstance(A, FactoredInverse)
+
+
+def factored(A, where):
+    """The inverse of a square matrix, as something that multiplies; LU or triangular, from a snapshot.
+
+    Raises
+    ------
+    ShapeError
+        If A is not square.
+    SingularError
+        If a pivot is exactly zero.
+    """
+    m, n = A.shape
+    if m != n:
+        raise ShapeError(f"{where} must be square because it is inverted; got {(m, n)}")
+    if isinstance(A, FactoredInverse):
+        return A.original
+    if is_sparse(A):
+        return FactoredInverse(A, sparse_solver(A, where))
+    if not isinstance(A, np.ndarray):
+        return FactoredInverse(A, lambda b, trans: np.linalg.solve((A, A.T, A.conj().T)[trans], b))
+    A = np.array(A, dtype=np.result_type(A, np.float32) if A.dtype.kind in "biu" else None)
+    for lower in (True, False):
+        if not (np.triu(A, 1) if lower else np.tril(A, -1)).any():
+            check_pivots(np.diagonal(A), where)
+            return FactoredInverse(A, TriangularSolver(A, lower))
+    return FactoredInverse(A, LUSolver(A, where))
+
+
+def check_pivots(pivots, where):
+    zeros = np.flatnonzero(pivots == 0)
+    if zeros.size:
+        raise SingularError(
+            f"{where} must be nonsingular because it is inverted; got an exactly zero pivot {zeros[0]}"
+        )
+
+
+class TriangularSolver:
+    """b -> T^-1 b; trans 0, 1, 2: T, T^T, T^H."""
+
+    def __init__(self, T, lower):
+        self.T, self.lower = T, lower
+
+    def __call__(self, b, trans):
+        return solve_triangular(self.T, b, trans=trans, lower=self.lower, check_finite=False)
+
+
+class LUSolver:
+    """b -> A^-1 b by P A = L U; trans 0, 1, 2: A, A^T, A^H."""
+
+    def __init__(self, A, where):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # SciPy warns of the zero pivot that is looked for below
+            self.factors = lu_factor(A, check_finite=False)
+        check_pivots(np.diagonal(self.factors[0]), where)
+
+    def __call__(self, b, trans):
+        return lu_solve(self.factors, b, trans=trans, check_finite=False)
+
+
+class FactoredInverse:
+    """A^-1 as a matrix that multiplies from both sides; `solver(b, trans)` solves with A, A^T or A^H.
+
+    Parameters
+    ----------
+    original : the matrix A
+    solver : callable
+    trans, conj : bool
+        Whether this is the transpose or conjugate of A^-1.
+    """
+
+    __array_ufunc__ = None
+    ndim = 2
+
+    def __init__(self, original, solver, trans=False, conj=False):
+        self.original, self.solver, self.trans, self.conj_ = original, solver, trans, conj
+        self.shape = original.shape
+        self.dtype = np.result_type(original.dtype, np.float32)
+        self.is_complex = np.dtype(original.dtype).kind == "c"
+
+    @property
+    def T(self):
+        return FactoredInverse(self.original.T, self.solver, not self.trans, self.conj_)
+
+    def conj(self):
+        return FactoredInverse(self.original.conj(), self.solver, self.trans, not self.conj_)
+
+    def __matmul__(self, X):
+        # conj(A)^-1 X = conj(A^-1 conj(X)); A^-H has a solver of its own
+        if not (self.conj_ and self.is_complex):
+            return self.solver(X, 1 if self.trans else 0)
+        if self.trans:
+            return self.solver(X, 2)
+        return np.conjugate(self.solver(np.conjugate(X), 0))
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __rmatmul__(self, X):
+        return (self.T @ X.T).T
+
+
+
+def sparse_solver(A, where):
+    """b -> A^-1 b by SuperLU."""
+    from scipy.sparse.linalg import splu  # a bridge: SciPy's sparse package is slow to import
+
+    A = A.tocsc().astype(np.result_type(A.dtype, np.float32))
+    i, j = A.nonzero()
+    # a triangular matrix is its own factor: without reordering and pivoting there is no fill
+    own = {"permc_spec": "NATURAL", "diag_pivot_thresh": 0.0} if (i >= j).all() or (i <= j).all() else {}
+    try:
+        lu = splu(A, **own)
+    except RuntimeError:
+        raise SingularError(f"{where} must be nonsingular because it is inverted; got an exact zero pivot") from None
+
+    def solve(b, trans):
+        if np.iscomplexobj(b) and A.dtype.kind != "c":
+            return solve(b.real, trans) + 1j * solve(b.imag, trans)
+        return lu.solve(np.ascontiguousarray(b, A.dtype), "NTH"[trans])
+
+    return solve

@@ -1,0 +1,121 @@
+/* Runs a tape. Everything was checked when the plan was made; nothing is checked here. */
+#include "tape.h"
+
+fb_blas fb_blas_table[FB_DTYPES];
+const fb_kernels *fb_kernel_table = fb_kernels_base;
+
+static const int64_t itemsize[FB_DTYPES] = {4, 8, 8, 16};
+
+const char *fb_choose_kernels(void)
+{
+#if defined(__GNUC__) && defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        fb_kernel_table = fb_kernels_avx2;
+        return "avx2";
+    }
+#endif
+    return "baseline";
+}
+
+/* Scalars for BLAS, in the dtype of the instruction. */
+typedef union { float f[2]; double d[2]; } scalar;
+
+static scalar as_scalar(int dtype, double x)
+{
+    scalar s = {.d = {0, 0}};
+    if (dtype == FB_F32 || dtype == FB_C64)
+        s.f[0] = (float)x;
+    else
+        s.d[0] = x;
+    return s;
+}
+
+static int conjugated(const fb_instruction *t, int flag) { return t->dtype >= FB_C64 && (t->flags & flag); }
+
+/* Can BLAS read the (rows, columns) matrix as lines of unit stride, `ld` apart? Strides of axes of length 1
+ * are never used. */
+static int has_unit_lines(int64_t ld, int64_t unit, int64_t lines, int64_t length)
+{
+    return (unit == 1 || length == 1) && (ld >= length || lines == 1);
+}
+
+static int leading(int64_t stride, int64_t least) { return (int)(stride < least ? least : stride > 0 ? stride : 1); }
+
+/* BLAS sees row-major matrices as the transposes of column-major ones, so C = A B is computed as
+ * C' = B' A'. An operand whose rows are contiguous is then 'N', one whose columns are 'T' (or 'C').
+ * A column-major C is the same problem with the roles of A and B exchanged. */
+static void gemm(const fb_instruction *t, fb_view a, fb_view b, fb_view c)
+{
+    int64_t m = t->m, n = t->n, k = t->k;
+    int conj_a = conjugated(t, FB_CONJ_A), conj_b = conjugated(t, FB_CONJ_B);
+    if (!has_unit_lines(c.rs, c.cs, m, n)) {
+        const fb_view old_a = a;
+        const int64_t old_m = m;
+        const int old_conj = conj_a;
+        a = (fb_view){b.p, b.cs, b.rs};
+        b = (fb_view){old_a.p, old_a.cs, old_a.rs};
+        c = (fb_view){c.p, c.cs, c.rs};
+        m = n;
+        n = old_m;
+        conj_a = conj_b;
+        conj_b = old_conj;
+    }
+    const int a_is_n = !conj_a && has_unit_lines(a.rs, a.cs, m, k);
+    const int b_is_n = !conj_b && has_unit_lines(b.rs, b.cs, k, n);
+    char ta = a_is_n ? 'N' : conj_a ? 'C' : 'T', tb = b_is_n ? 'N' : conj_b ? 'C' : 'T';
+    int lda = a_is_n ? leading(a.rs, k) : leading(a.cs, m);
+    int ldb = b_is_n ? leading(b.rs, n) : leading(b.cs, k);
+    int ldc = leading(c.rs, n), rows = (int)n, columns = (int)m, depth = (int)k;
+    scalar alpha = as_scalar(t->dtype, t->alpha), beta = as_scalar(t->dtype, t->beta);
+    fb_blas_table[t->dtype].gemm(&tb, &ta, &rows, &columns, &depth, &alpha, b.p, &ldb, a.p, &lda, &beta, c.p,
+                                 &ldc);
+}
+
+/* y = alpha A x + beta y, A not conjugated. */
+static void gemv(const fb_instruction *t, fb_view a, fb_view x, fb_view y)
+{
+    const int a_is_rows = has_unit_lines(a.rs, a.cs, t->m, t->k);
+    char trans = a_is_rows ? 'T' : 'N';
+    int rows = (int)(a_is_rows ? t->k : t->m), columns = (int)(a_is_rows ? t->m : t->k);
+    int lda = leading(a_is_rows ? a.rs : a.cs, rows), incx = leading(x.rs, 1), incy = leading(y.rs, 1);
+    scalar alpha = as_scalar(t->dtype, t->alpha), beta = as_scalar(t->dtype, t->beta);
+    fb_blas_table[t->dtype].gemv(&trans, &rows, &columns, &alpha, a.p, &lda, x.p, &incx, &beta, y.p, &incy);
+}
+
+static fb_view matrix(const fb_operand *o, char *const *slots, int64_t size, int64_t i)
+{
+    fb_view v = {slots[o->slot] + (o->offset + i * o->bs) * size, o->rs, o->cs};
+    return v;
+}
+
+int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char *const *slots, double budget)
+{
+    for (int64_t at = start; at < count; at++) {
+        const fb_instruction *t = code + at;
+        const fb_kernels *kernels = fb_kernel_table + t->dtype;
+        const int64_t size = itemsize[t->dtype];
+        for (int64_t i = 0; i < t->batch; i++) {
+            fb_view a = matrix(&t->a, slots, size, i);
+            fb_view b = matrix(&t->b, slots, size, i);
+            fb_view c = matrix(&t->c, slots, size, i);
+            switch (t->opcode) {
+            case FB_COPY: kernels->copy(t->m, t->n, a, c, t->flags); break;
+            case FB_AXPBY: kernels->axpby(t->m, t->n, t->alpha, a, t->beta, b, c, t->flags); break;
+            case FB_MUL: kernels->mul(t->m, t->n, a, b, c, t->flags); break;
+            case FB_DIV: kernels->div(t->m, t->n, a, b, c, t->flags); break;
+            case FB_GEMM: gemm(t, a, b, c); break;
+            case FB_GEMV: gemv(t, a, b, c); break;
+            case FB_PRODUCT:
+                kernels->product(t->m, t->n, t->k, t->alpha, a, b, t->beta, c, t->flags);
+                break;
+            case FB_INNER: kernels->inner(t->m, t->n, a, b, c, t->flags); break;
+            default: break;
+            }
+        }
+        budget -= t->cost;
+        if (budget < 0)
+            return at + 1;
+    }
+    return count;
+}

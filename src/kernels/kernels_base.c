@@ -1,0 +1,8 @@
+/* Kernels for the oldest CPU of the platform: SSE2, NEON, or plain C. */
+#if defined(__GNUC__)
+#define VBYTES 16
+#else
+#define VBYTES 0
+#endif
+#define TABLE fb_kernels_base
+#include "kernels_impl.h"

@@ -1,0 +1,82 @@
+/* The one struct of the one executor: a plan is a flat array of instructions over slots.
+ *
+ * A slot is a base pointer: the arrays of the caller (inputs, then outputs) and, last, the arena that
+ * holds every intermediate. An operand is a slot, an offset and strides, so that transposes, slices,
+ * broadcasts (stride 0) and scalars cost nothing. All offsets and strides count elements.
+ */
+#ifndef FASTBS_TAPE_H
+#define FASTBS_TAPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum fb_dtype { FB_F32, FB_F64, FB_C64, FB_C128, FB_DTYPES };
+
+enum fb_opcode {
+    FB_COPY,    /* c = a */
+    FB_AXPBY,   /* c = alpha a + beta b */
+    FB_MUL,     /* c = a * b */
+    FB_DIV,     /* c = a / b */
+    FB_GEMM,    /* c = alpha a b + beta c, by BLAS */
+    FB_GEMV,    /* the same with n = 1, by BLAS */
+    FB_PRODUCT, /* the same with any strides, register-blocked, without packing a */
+    FB_INNER,   /* c = sum(a * b), c of shape () */
+    FB_OPCODES
+};
+
+/* op(a) = conj(a) where the flag is set; real dtypes ignore it. */
+enum fb_flag { FB_CONJ_A = 1, FB_CONJ_B = 2 };
+
+typedef struct {
+    int64_t slot;      /* index into the pointer table */
+    int64_t offset;    /* of element (0, 0) of the first matrix */
+    int64_t rs, cs;    /* strides of rows and columns */
+    int64_t bs;        /* stride of the batch axis */
+} fb_operand;
+
+typedef struct {
+    int32_t opcode, dtype, flags, reserved;
+    int64_t batch;     /* the instruction runs on this many matrices */
+    int64_t m, n, k;   /* c is (m, n); products sum over k */
+    double alpha, beta;
+    double cost;       /* estimated flops, for interrupts and the GIL */
+    fb_operand a, b, c;
+} fb_instruction;
+
+/* A strided matrix inside a kernel. */
+typedef struct {
+    char *p;
+    int64_t rs, cs;
+} fb_view;
+
+/* Kernels of one dtype; each computes one matrix. */
+typedef struct {
+    void (*copy)(int64_t m, int64_t n, fb_view a, fb_view c, int flags);
+    void (*axpby)(int64_t m, int64_t n, double alpha, fb_view a, double beta, fb_view b, fb_view c, int flags);
+    void (*mul)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags);
+    void (*div)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags);
+    void (*product)(int64_t m, int64_t n, int64_t k, double alpha, fb_view a, fb_view b, double beta,
+                    fb_view c, int flags);
+    void (*inner)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags);
+} fb_kernels;
+
+/* BLAS of one dtype, filled from scipy.linalg.cython_blas. */
+typedef struct {
+    void (*gemm)(char *, char *, int *, int *, int *, void *, void *, int *, void *, int *, void *, void *, int *);
+    void (*gemv)(char *, int *, int *, void *, void *, int *, void *, int *, void *, void *, int *);
+} fb_blas;
+
+extern fb_blas fb_blas_table[FB_DTYPES];
+extern const fb_kernels *fb_kernel_table; /* [FB_DTYPES], chosen once by fb_choose_kernels */
+
+extern const fb_kernels fb_kernels_base[FB_DTYPES];
+extern const fb_kernels fb_kernels_avx2[FB_DTYPES];
+
+/* Chooses the kernels of this CPU; returns the name of the instruction set. */
+const char *fb_choose_kernels(void);
+
+/* Runs code[start:count] on the slots and returns the index of the first instruction that did not run:
+ * it stops early once about `budget` flops are done, so that the caller can look for signals. */
+int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char *const *slots, double budget);
+
+#endif
