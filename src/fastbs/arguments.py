@@ -49,8 +49,7 @@ def as_array(value, where):
     """
     if isinstance(value, np.ma.MaskedArray):
         raise DtypeError(
-            f"{where} must be a plain array because masks are not propagated; got a masked array, pass "
-            ".filled(value)"
+            f"{where} must be a plain array because masks are not propagated; got a masked array, pass .filled(value)"
         )
     if isinstance(value, np.matrix) or not is_array(value):
         value = np.asarray(value)

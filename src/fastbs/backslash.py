@@ -6,7 +6,8 @@ symbols, arrays, sparse matrices and operators alike, and every kernel is compar
 Source: paper, section 3; Golub and Van Loan, Matrix Computations, algorithms 3.1.1 and 3.1.2, by blocks.
 """
 
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 __all__ = ["Arithmetic", "adjoint_rows", "substitute"]
 

@@ -304,9 +304,7 @@ def _problem(
         )
     index = {label: k for k, label in enumerate(labels)}
     if len(index) < len(labels):
-        raise StructureError(
-            f"path_weights: nodes must be distinct; got {len(labels)} nodes with {len(index)} names"
-        )
+        raise StructureError(f"path_weights: nodes must be distinct; got {len(labels)} nodes with {len(index)} names")
     sources, rows = _positions("sources", sources, index)
     sinks, columns = _positions("sinks", sinks, index)
 
@@ -389,9 +387,7 @@ def _positions(name: str, chosen: Any, index: dict[Hashable, int]) -> tuple[list
     if getattr(chosen, "ndim", None) == 0:
         chosen = chosen[()]
     elif isinstance(chosen, np.ndarray) and chosen.dtype.kind == "b":
-        raise DtypeError(
-            f"path_weights: {name} must be nodes; got a Boolean mask, pass numpy.flatnonzero({name})"
-        )
+        raise DtypeError(f"path_weights: {name} must be nodes; got a Boolean mask, pass numpy.flatnonzero({name})")
     single = _position(chosen, index)
     if single is not None:
         return [single], ()

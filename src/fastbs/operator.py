@@ -139,11 +139,9 @@ class Operator(TapedOperator):
 
     def joined(self, inner):
         """What ``self @ inner`` collapses to, or None."""
-        return None
 
     def joined_after(self, outer):
         """What ``outer @ self`` collapses to, or None."""
-        return None
 
     @property
     def dtype(self):
@@ -278,12 +276,9 @@ class Operator(TapedOperator):
         core = shape[stack:]
         if stack < 0 or any(m is not None and m != n for m, n in zip(shape_in, core, strict=True)):
             raise ShapeError(
-                f"{type(self).__name__}.apply: X must be {text(shape_in)} because {self._because()}; got "
-                f"{text(shape)}"
+                f"{type(self).__name__}.apply: X must be {text(shape_in)} because {self._because()}; got {text(shape)}"
             )
-        return shape[:stack] + tuple(
-            core[i] if n is None else n for i, n in enumerate(shape_out)
-        )
+        return shape[:stack] + tuple(core[i] if n is None else n for i, n in enumerate(shape_out))
 
     def takes(self, X):
         """Whether the operator acts on something that is neither an array nor a number, such as a tuple."""
@@ -542,9 +537,7 @@ class Scaled(Operator):
     divided = False
 
     def __init__(self, scalar, operator):
-        self._set(
-            scalar=scalar, operator=operator, shape_in=operator.shape_in, shape_out=operator.shape_out
-        )
+        self._set(scalar=scalar, operator=operator, shape_in=operator.shape_in, shape_out=operator.shape_out)
 
     def apply(self, X):
         return (values.divide if self.divided else values.scale)(self.scalar, self.operator.apply(X))

@@ -131,8 +131,7 @@ def apply_into(op, X, out):
         )
     if out.dtype != result.dtype:
         raise DtypeError(
-            f"{name}: out must be {result.dtype} because X is {X.dtype} and the operator {op.dtype}; got "
-            f"{out.dtype}"
+            f"{name}: out must be {result.dtype} because X is {X.dtype} and the operator {op.dtype}; got {out.dtype}"
         )
     np.copyto(out, result)
     return out

@@ -55,4 +55,6 @@ def shape_of(x):
 
 def refuse(x, y):
     # NumPy would broadcast, and a gradient of the wrong shape would look like one of the right shape
-    raise ShapeError(f"terms must have one shape because they are added; got {text(shape_of(x))} and {text(shape_of(y))}")
+    raise ShapeError(
+        f"terms must have one shape because they are added; got {text(shape_of(x))} and {text(shape_of(y))}"
+    )

@@ -45,6 +45,7 @@ instruction_set = fb_choose_kernels().decode()
 cdef enum:
     MAX_DIMS = 8
     ALIGNMENT = 64
+    LOCAL_SLOTS = 24
 
 # Below this many flops (about 5 us) a run keeps the GIL: releasing it costs 45 ns.
 cdef double SMALL = 2e4
@@ -200,12 +201,16 @@ cdef class Tape:
             return <object> type(leaf) is <object> self.scalar_types[i]
         return cnp.PyArray_CheckExact(leaf) and has_layout(<cnp.ndarray> leaf, &self.layouts[i])
 
-    cdef int set_input(self, char **slots, int i, object value) except -1:
-        cdef char *place
-        cdef double complex z
+    cdef inline int set_input(self, char **slots, int i, object value) except -1:
         if self.layouts[i].typenum >= 0:
             slots[i] = <char *> cnp.PyArray_DATA(<cnp.ndarray> value)
             return 0
+        return self.set_scalar(slots, i, value)
+
+    cdef int set_scalar(self, char **slots, int i, object value) except -1:
+        # Python numbers and NumPy scalars stand behind the pointer table, in the dtype of the tape.
+        cdef char *place
+        cdef double complex z
         place = <char *> (slots + self.n_slots + 2 * i)
         z = value
         if self.dtype == 0:
@@ -239,17 +244,25 @@ cdef class Tape:
 
     cdef object apply(self, cnp.ndarray X, tuple leaves, cnp.ndarray out):
         """The only result of (X, *leaves), written to `out`; everything was checked."""
-        cdef int i
-        cdef char **slots = self.acquire()
+        cdef char *local[LOCAL_SLOTS]
+        cdef char **slots
+        if self.workspace <= sizeof(local):  # a few pointers and scalars: no scratch to fetch
+            self.run(local, X, leaves, out)
+            return out
+        slots = self.acquire()
         try:
-            slots[0] = <char *> cnp.PyArray_DATA(X)
-            for i in range(1, self.n_inputs):
-                self.set_input(slots, i, <object> leaves[i - 1])
-            slots[self.n_inputs] = <char *> cnp.PyArray_DATA(out)
-            self.execute(slots)
+            self.run(slots, X, leaves, out)
         finally:
             self.release(slots)
         return out
+
+    cdef int run(self, char **slots, cnp.ndarray X, tuple leaves, cnp.ndarray out) except -1:
+        cdef int i
+        slots[0] = <char *> cnp.PyArray_DATA(X)
+        for i in range(1, self.n_inputs):
+            self.set_input(slots, i, <object> leaves[i - 1])
+        slots[self.n_inputs] = <char *> cnp.PyArray_DATA(out)
+        return self.execute(slots)
 
     def __call__(self, *inputs):
         """Run on any number of inputs; returns a tuple with one new array a result."""

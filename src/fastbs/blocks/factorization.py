@@ -1,5 +1,7 @@
 """A triangular block matrix ready to be solved with, and lazy products with it."""
 
+from itertools import pairwise
+
 from ..backslash import Arithmetic, substitute
 from ..errors import ShapeError, SingularError, StructureError
 from ..operator import Operator, explicit
@@ -166,7 +168,7 @@ class LazyProduct(Operator):
     precedence = 3
 
     def __init__(self, factors):
-        for left, right in zip(factors, factors[1:]):
+        for left, right in pairwise(factors):
             if None not in (left.shape[1], shape(right)[0]) and left.shape[1] != right.shape[0]:
                 raise ShapeError(
                     f"LazyProduct: the right factor must have {left.shape[1]} block rows because the left one has "

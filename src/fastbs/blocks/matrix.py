@@ -1,6 +1,7 @@
 """Block matrices of operators: where the blocks stand, and how the generic substitution is called on them."""
 
 import bisect
+from typing import ClassVar
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class BlockMatrix(Operator):
     """
 
     precedence = 1
-    narrower = []  # subclasses, widest first; each knows which positions it holds
+    narrower: ClassVar[list] = []  # subclasses, widest first; each knows which positions it holds
 
     def __init_subclass__(cls, **keywords):
         super().__init_subclass__(**keywords)

@@ -37,8 +37,7 @@ class Row(Operator):
                 shape = op.shape_out if shape is None else unify(shape, op.shape_out)
             except ShapeError:
                 raise ShapeError(
-                    f"Row: operator {i} must give {text(shape)} because results are added; got "
-                    f"{text(op.shape_out)}"
+                    f"Row: operator {i} must give {text(shape)} because results are added; got {text(op.shape_out)}"
                 ) from None
         self._set(operators=tuple(operators), shape_out=shape)
 

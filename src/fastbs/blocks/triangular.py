@@ -39,9 +39,7 @@ class Triangular(BlockMatrix):
         blocks = {(i, i): block for i, block in enumerate(diag)}
         for (i, j), block in dict(off or {}).items():
             if not (0 <= i < n and 0 <= j < n):
-                raise ShapeError(
-                    f"Triangular: block ({i}, {j}) must lie in the {n} x {n} blocks because diag has {n}"
-                )
+                raise ShapeError(f"Triangular: block ({i}, {j}) must lie in the {n} x {n} blocks because diag has {n}")
             if not (i > j if uplo == "L" else i < j):
                 raise StructureError(
                     f"Triangular: block ({i}, {j}) must lie {'below' if uplo == 'L' else 'above'} the diagonal "

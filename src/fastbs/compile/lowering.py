@@ -360,9 +360,7 @@ def lower_expand_dims(to, node):
     axes = node.arguments[1]
     axes = {axis % node.ndim for axis in (axes if isinstance(axes, tuple) else (axes,))}
     strides = iter(a.strides)
-    return replace(
-        a, shape=node.shape, strides=tuple(0 if i in axes else next(strides) for i in range(node.ndim))
-    )
+    return replace(a, shape=node.shape, strides=tuple(0 if i in axes else next(strides) for i in range(node.ndim)))
 
 
 TABLE = {

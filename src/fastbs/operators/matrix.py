@@ -68,9 +68,7 @@ def factored(A, where):
 def check_pivots(pivots, where):
     zeros = np.flatnonzero(pivots == 0)
     if zeros.size:
-        raise SingularError(
-            f"{where} must be nonsingular because it is inverted; got an exactly zero pivot {zeros[0]}"
-        )
+        raise SingularError(f"{where} must be nonsingular because it is inverted; got an exactly zero pivot {zeros[0]}")
 
 
 class TriangularSolver:
@@ -136,7 +134,6 @@ class FactoredInverse:
 
     def __rmatmul__(self, X):
         return (self.T @ X.T).T
-
 
 
 def sparse_solver(A, where):

@@ -43,9 +43,7 @@ class Network:
     def unflatten(self, flat):
         """(size,) -> [(W_1, b_1), ..., (W_N, b_N)], views of ``flat``."""
         ends = np.cumsum([m * n for m, n in self.shapes])
-        blocks = [
-            part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), self.shapes, strict=True)
-        ]
+        blocks = [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), self.shapes, strict=True)]
         return list(zip(blocks[::2], blocks[1::2], strict=True))
 
     def forward(self, parameters, X):
@@ -124,9 +122,6 @@ class Objective:
             gradient = D.H @ cotangents
         with self.clock.stage("penalty, flattening"):
             gradient = self.network.flatten(
-                [
-                    (dW + self.weight_decay * W, db)
-                    for (dW, db), (W, _) in zip(gradient, parameters, strict=True)
-                ]
+                [(dW + self.weight_decay * W, db) for (dW, db), (W, _) in zip(gradient, parameters, strict=True)]
             )
         return value, gradient

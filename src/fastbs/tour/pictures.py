@@ -34,14 +34,11 @@ class Pictures:
             from matplotlib.figure import Figure  # an extra: only this class needs it
         except ImportError as error:
             raise InputError(
-                f"--plot needs matplotlib, which cannot be imported ({error}); "
-                f"pip install 'fastbs[plot]' brings it"
+                f"--plot needs matplotlib, which cannot be imported ({error}); pip install 'fastbs[plot]' brings it"
             ) from error
         self._figure = Figure  # not pyplot: no window, no global state
         self.directory = Path(directory)
-        existing = next(
-            path for path in (self.directory, *self.directory.absolute().parents) if path.exists()
-        )
+        existing = next(path for path in (self.directory, *self.directory.absolute().parents) if path.exists())
         if not existing.is_dir():
             raise InputError(f"--plot {directory}: must be a directory; {existing} is a file")
         if not os.access(existing, os.W_OK):
@@ -85,9 +82,7 @@ class Pictures:
         """Training and held-out loss over the iterations of the optimizer."""
         _, axes = self._axes("loss", (6.4, 4))
         ax = axes[0, 0]
-        for values, label, color in zip(
-            np.transpose(losses), ("training", "held out"), (BLUE, RED), strict=True
-        ):
+        for values, label, color in zip(np.transpose(losses), ("training", "held out"), (BLUE, RED), strict=True):
             ax.semilogy(values, color=color, label=label)
             ax.annotate(
                 f"{values[-1]:.3g}", (len(values) - 1, values[-1]), (4, 0), textcoords="offset points",
@@ -115,9 +110,7 @@ class Pictures:
         ax.set_xticks(range(len(names)), ticks, rotation=90 if max(map(len, ticks)) > 3 else 0)
         ax.set_yticks(range(len(names)), ticks)
         right = np.trace(confusion)
-        ax.set(
-            xlabel="predicted", ylabel="true", title=f"{right} of {confusion.sum()} held-out examples right"
-        )
+        ax.set(xlabel="predicted", ylabel="true", title=f"{right} of {confusion.sum()} held-out examples right")
         figure.colorbar(image, label="share of the true class", shrink=0.8)
 
     def digits(self, images, truth, predicted):

@@ -58,9 +58,7 @@ def table_problem(table, target_name, kind, seed):
     """
     table.check_column(target_name)
     if len(table) < FEWEST_ROWS:
-        raise table.error(
-            f"{len(table)} rows are too few; at least {FEWEST_ROWS} are needed to hold some out"
-        )
+        raise table.error(f"{len(table)} rows are too few; at least {FEWEST_ROWS} are needed to hold some out")
     is_class = kind == "class" or (kind == "auto" and looks_like_class(table, target_name))
     shuffle = np.random.default_rng(seed).permutation(len(table))
     if is_class:

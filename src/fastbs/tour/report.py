@@ -86,18 +86,13 @@ def training_report(training, seconds):
 def class_report(names, confusion, baseline):
     """Test accuracy, that of always saying the commonest class, and who was taken for whom."""
     right, total = int(np.trace(confusion)), int(confusion.sum())
-    text = (
-        f"  test accuracy {right / total:.4f} ({right} of {total}); "
-        f"always the commonest class: {baseline:.4f}\n\n"
-    )
+    text = f"  test accuracy {right / total:.4f} ({right} of {total}); always the commonest class: {baseline:.4f}\n\n"
     for width in LABEL_WIDTHS:
         matrix = confusion_table(names, confusion, width)
         if max(map(len, matrix.splitlines())) <= WIDTH:
             return text + matrix
     mistakes = confusion - np.diag(np.diag(confusion))
-    worst = [
-        divmod(int(place), len(names)) for place in np.argsort(mistakes, axis=None, kind="stable")[:-11:-1]
-    ]
+    worst = [divmod(int(place), len(names)) for place in np.argsort(mistakes, axis=None, kind="stable")[:-11:-1]]
     rows = [
         (shortened(names[i], 32), shortened(names[j], 32), str(mistakes[i, j]), str(confusion[i].sum()))
         for i, j in worst

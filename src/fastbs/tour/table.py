@@ -47,9 +47,7 @@ class Table:
         """An InputError that begins with the file and, if given, the line and the column."""
         places = [str(self.path)]
         if row is not None:
-            places.append(
-                f"line {self.lines[row]}" + (f", column {quoted(name)}" if name is not None else "")
-            )
+            places.append(f"line {self.lines[row]}" + (f", column {quoted(name)}" if name is not None else ""))
         elif name is not None:
             places.append(f"column {quoted(name)}")
         return InputError(": ".join([*places, message]))
@@ -80,14 +78,11 @@ class Table:
         for i, row in enumerate(self.rows):
             if len(row) != len(self.names):
                 raise self.error(f"{len(row)} fields, but the header has {len(self.names)}", row=i)
-        holes = [
-            (i, j) for i, row in enumerate(self.rows) for j, cell in enumerate(row) if cell.lower() in MISSING
-        ]
+        holes = [(i, j) for i, row in enumerate(self.rows) for j, cell in enumerate(row) if cell.lower() in MISSING]
         if holes:
             i, j = holes[0]
             raise self.error(
-                f"missing value {quoted(self.rows[i][j])} ({len(holes)} in the file); fill it in or drop the "
-                f"row",
+                f"missing value {quoted(self.rows[i][j])} ({len(holes)} in the file); fill it in or drop the row",
                 row=i,
                 name=self.names[j],
             )
@@ -137,9 +132,7 @@ def read_table(path):
     if not text.strip():
         raise InputError(f"{path}: the file is empty")
     # strict: an unclosed quote would otherwise swallow the rest of the file as one cell
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter_of(text), skipinitialspace=True, strict=True
-    )
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), skipinitialspace=True, strict=True)
     rows, lines = [], []
     try:
         for row in reader:
