@@ -1,10 +1,12 @@
 """Block systems and network gradients, as each rival would write them; shared by asv and the report."""
 
 from functools import partial
+from operator import matmul, sub
 
 import numpy as np
 
 import fastbs as fb
+from fastbs.backslash import Arithmetic, substitute
 
 
 class Chain:
@@ -19,13 +21,19 @@ class Chain:
     def backslash(self):
         return fb.backslash(self.I_L, self.b)
 
+    def generic(self):
+        """The specification itself, on bare arrays; the diagonal is the identity."""
+        rows = [[]] + [[(i, -W)] for i, W in enumerate(self.W)]
+        arithmetic = Arithmetic(matmul, sub, lambda _, r: r, np.conj)
+        return substitute(rows, [None] * len(rows), self.b, arithmetic)
+
     def loop(self):
         x = [self.b[0]]
         for W, b in zip(self.W, self.b[1:], strict=True):
             x.append(W @ x[-1] + b)
         return x
 
-    rivals = (("fastbs", backslash), ("NumPy loop", loop))
+    rivals = (("fastbs", backslash), ("generic", generic), ("NumPy loop", loop))
 
 
 class Network:

@@ -3,8 +3,8 @@
 from .backslash_cases import Chain, Network, rivals_of
 
 
-class _Solve:
-    """Times one rival of ``system``."""
+class _Solves:
+    """Prepares ``run``: one rival on one ``system`` of N blocks of size n."""
 
     param_names = ("N", "n", "rival")
 
@@ -12,18 +12,31 @@ class _Solve:
         self.run = rivals_of(self.system(N, n))[rival]
         self.run()
 
+
+class ChainOfOperators(_Solves):
+    system = Chain
+    params = ((10, 1000), (1, 4, 16, 64), tuple(dict(Chain.rivals)))
+
+    def time_solve(self, N, n, rival):
+        self.run()
+
+
+class NetworkGradient(_Solves):
+    system = Network
+    params = ((2, 10, 100), (4, 16, 64), tuple(dict(Network.rivals)))
+
+    def time_gradient(self, N, n, rival):
+        self.run()
+
+
+class LongChain(_Solves):
+    """Ten thousand blocks: the time per block must not grow, and the memory is that of the result."""
+
+    system = Chain
+    params = ((1000, 10_000), (8,), tuple(dict(Chain.rivals)))
+
     def time_solve(self, N, n, rival):
         self.run()
 
     def peakmem_solve(self, N, n, rival):
         self.run()
-
-
-class ChainOfOperators(_Solve):
-    system = Chain
-    params = ((10, 1000), (1, 4, 16, 64), tuple(dict(Chain.rivals)))
-
-
-class NetworkGradient(_Solve):
-    system = Network
-    params = ((2, 10, 100), (4, 16, 64), tuple(dict(Network.rivals)))

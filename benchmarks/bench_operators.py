@@ -6,19 +6,29 @@ from .paired import compare
 SIZES = (4, 16, 64, 256)
 
 
-class Apply:
-    params = (OPERATORS, SIZES, RIVALS)
+class _Applies:
+    """Prepares ``run``: one statement of the table, applied to n x n arrays."""
+
     param_names = ("operator", "n", "rival")
 
     def setup(self, operator, n, rival):
         if not has(operator, rival):
             raise NotImplementedError  # asv's word for "skip"
-        scope = namespace(operator, n)
-        self.run = eval(f"lambda: {STATEMENTS[operator][rival]}", scope)
+        self.run = eval(f"lambda: {STATEMENTS[operator][rival]}", namespace(operator, n))
         self.run()
+
+
+class Apply(_Applies):
+    params = (OPERATORS, SIZES, RIVALS)
 
     def time_apply(self, operator, n, rival):
         self.run()
+
+
+class Memory(_Applies):
+    """What the process needs with operands of 8 MB each."""
+
+    params = (OPERATORS, (1024,), RIVALS)
 
     def peakmem_apply(self, operator, n, rival):
         self.run()

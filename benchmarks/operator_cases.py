@@ -38,8 +38,7 @@ STATEMENTS = {
     "chain": {  # (H * (B X)) A^T
         "NumPy": "(H * (B @ X)) @ A.T",
         "NumPy out": "np.matmul(np.multiply(H, np.matmul(B, X, out=Z), out=Z), At, out=out)",
-        "BLAS": "dgemm(1.0, Xt, Bt, 0.0, Zt, 0, 0, 1), np.multiply(H, Z, Z), "
-        "dgemm(1.0, At, Zt, 0.0, outt, 1, 0, 1)",
+        "BLAS": "dgemm(1.0, Xt, Bt, 0.0, Zt, 0, 0, 1), np.multiply(H, Z, Z), dgemm(1.0, At, Zt, 0.0, outt, 1, 0, 1)",
     },
 }
 for statements in STATEMENTS.values():

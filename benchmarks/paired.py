@@ -62,8 +62,7 @@ class Comparison:
         width = max(map(len, self.times))
         lines = [f"{'rival':<{width}}  {'per call':>9}  to {self.reference} [95 % interval]"]
         lines += [
-            f"{name:<{width}}  {format_seconds(self.seconds(name)):>9}  {self.ratio(name)}"
-            for name in self.times
+            f"{name:<{width}}  {format_seconds(self.seconds(name)):>9}  {self.ratio(name)}" for name in self.times
         ]
         return "\n".join(lines)
 

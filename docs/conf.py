@@ -14,6 +14,8 @@ from pathlib import Path
 
 from sphinx.util import logging
 
+import fastbs
+
 project = "fastbs"
 author = copyright = "The fastbs developers"
 version = release = distribution("fastbs").version
@@ -40,13 +42,26 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_execution_show_tb = True
 
-# Docstrings: numpydoc, with the house's own sections.
 napoleon_google_docstring = False
-napoleon_custom_sections = ["Maps", "Adjoint", "Cost", "Aliasing", "Source"]
+napoleon_custom_sections = ["Contract"]
 autosummary_generate = True
-autosummary_imported_members = True
 autodoc_typehints = "none"
 autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
+
+
+def contract(app, what, name, obj, options, lines):
+    """Make a field list of the closing lines of the house's docstrings, such as ``Cost      2mn flops``."""
+    fact = re.compile(r"(Maps|Adjoint|Cost|Aliasing|Raises|Source) {2,}(?=\S)")
+    begin = next((i for i, line in enumerate(lines) if fact.match(line)), None)
+    if begin is not None:
+        lines[begin:] = ["Contract", "--------", *(fact.sub(r":\1: ", line) for line in lines[begin:])]
+
+
+def every_name_has_a_page(app):
+    """Warn, and so fail under -W, about a public name that api.md forgets."""
+    listed = set(Path(app.srcdir, "api.md").read_text(encoding="utf-8").split())
+    for name in sorted(set(fastbs.__all__) - listed):
+        logging.getLogger(__name__).warning("api.md does not list fastbs.%s", name)
 
 
 def copy_mathjax(app, exception):
@@ -75,5 +90,7 @@ def find_links_to_the_network(app, exception):
 
 
 def setup(app):
+    app.connect("builder-inited", every_name_has_a_page)
+    app.connect("autodoc-process-docstring", contract, priority=400)  # napoleon reads its result at 500
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", find_links_to_the_network)

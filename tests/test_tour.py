@@ -43,7 +43,7 @@ def test_gradient_of_every_parameter_is_complex_step(task, hidden, examples):
 def test_check_gradient_covers_every_block_and_notices_an_error(task):
     objective, p = objective_of(task, [4, 3])
     checks = check_gradient(objective, p, np.random.default_rng(1))
-    assert [check.name for check in checks] == ["W1", "b1", "W2", "b2", "W3", "b3"]
+    assert [check.name for check in checks] == ["W₁", "b₁", "W₂", "b₂", "W₃", "b₃"]
     assert [check.shape for check in checks] == objective.network.shapes
     assert max(max(check.coordinates, check.direction) for check in checks) <= 1e-11
 
@@ -178,17 +178,13 @@ def test_seed_moves_the_split_and_rows_stay_together(tmp_path):
     first, again, other = (table_problem(table, "y", "number", seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.target, again.target)
     assert (first.target != other.target).any()
-    ranks = [
-        problem.X[0].argsort().tolist() == problem.target.argsort().tolist() for problem in (first, other)
-    ]
+    ranks = [problem.X[0].argsort().tolist() == problem.target.argsort().tolist() for problem in (first, other)]
     assert ranks == [True, True]
 
 
 def test_table_error_is_one_line_for_any_cell(tmp_path):
     table = read_table(written(tmp_path, 'x,y\n"two\nlines",1\n'))
-    with pytest.raises(
-        InputError, match=r"line 3, column 'x': must be a number; got 'two\\nlines'"
-    ) as caught:
+    with pytest.raises(InputError, match=r"line 3, column 'x': must be a number; got 'two\\nlines'") as caught:
         table.numbers("x")
     assert "\n" not in str(caught.value)
 

@@ -6,7 +6,9 @@ import numpy as np
 
 import fastbs as fb
 
-__all__ = ["Network", "Objective"]
+__all__ = ["Network", "Objective", "subscript"]
+
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class Network:
@@ -60,15 +62,13 @@ class Network:
         W = [weights for weights, _ in parameters]
         # tanh' = 1 - tanh^2, which the states already hold.
         delta = [1 - x * x for x in X[1:-1]] + [np.ones_like(X[-1])]
-        D = fb.Diagonal(
-            [
-                [fb.Hadamard(d) @ fb.Right(x), fb.Hadamard(d) @ fb.Right(np.ones((1, k)))]
-                for d, x in zip(delta, X[:-1], strict=True)
-            ]
-        )
+        # The symbols are for str(D), str(I - L) and spy.
+        after = [fb.Hadamard(d, f"Δ{subscript(i)}") for i, d in enumerate(delta, start=1)]
+        one = fb.Right(np.ones((1, k)), "1ᵀ")
+        D = fb.Diagonal([[after[i] @ fb.Right(X[i], f"X{subscript(i)}"), after[i] @ one] for i in range(N)])
         I_L = fb.Bidiagonal(
             [fb.Identity()] * N,
-            [-(fb.Hadamard(delta[i]) @ fb.Left(W[i])) for i in range(1, N)],
+            [-(after[i] @ fb.Left(W[i], f"W{subscript(i + 1)}")) for i in range(1, N)],
             uplo="L",
         )
         return D, I_L
@@ -125,3 +125,8 @@ class Objective:
                 [(dW + self.weight_decay * W, db) for (dW, db), (W, _) in zip(gradient, parameters, strict=True)]
             )
         return value, gradient
+
+
+def subscript(number):
+    """12 -> "₁₂"."""
+    return str(number).translate(SUBSCRIPTS)

@@ -16,7 +16,6 @@ __all__ = [
 
 WIDTH = 96
 LABEL_WIDTHS = (24, 16, 12, 8, 5)  # of class names above the confusion matrix: the first that fits WIDTH
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def heading(title):
@@ -58,7 +57,7 @@ def gradient_report(checks, norm, seconds):
     """The gradient of each parameter block and its deviation from complex step."""
     rows = [
         (
-            check.name.translate(SUBSCRIPTS),
+            check.name,
             "{} x {}".format(*check.shape),
             f"{check.largest:.2e}",
             f"{check.coordinates:.1e}",

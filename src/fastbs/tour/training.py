@@ -8,6 +8,8 @@ import numpy as np
 from scipy.optimize import minimize
 from tqdm import tqdm
 
+from .network import subscript
+
 __all__ = ["BlockCheck", "Clock", "Training", "check_gradient", "train"]
 
 # Its square is far below rounding and nothing is subtracted: the complex step has no error of its own.
@@ -69,7 +71,7 @@ def check_gradient(objective, flat, rng):
             steps = [derivative(unit_vector(flat.size, start + entry)) for entry in entries]
             checks.append(
                 BlockCheck(
-                    f"{letter}{layer}",
+                    f"{letter}{subscript(layer)}",
                     objective.network.shapes[len(checks)],
                     scale,
                     relative(np.abs(G[entries] - steps).max(), scale),
