@@ -48,7 +48,10 @@ def extension(name, *sources):
 setup(
     cmdclass={"build_ext": BuildExtension},
     ext_modules=cythonize(
-        [extension("_tape", "tape.pyx", "executor.c", "kernels_base.c", "kernels_avx2.c")],
+        [
+            extension("_tape", "tape.pyx", "executor.c", "kernels_base.c", "kernels_avx2.c"),
+            extension("_trace", "trace.pyx"),
+        ],
         include_path=["src"],
         compiler_directives=DIRECTIVES,
     ),

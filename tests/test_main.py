@@ -66,7 +66,7 @@ def test_digits_end_to_end(capsys):
 
 def test_same_seed_same_numbers(capsys):
     def result(*arguments):
-        main(["--max-iterations", "3", *arguments])
+        main(["--max-iterations", "2", *arguments])
         return re.search(r"loss \d.*", capsys.readouterr().out)[0]
 
     assert result() == result() == result("--seed", "0")
@@ -135,6 +135,7 @@ def with_line(number, text):
 FILE_ERRORS = {
     "empty": ("", r"the file is empty"),
     "blank": ("\n \n\n", r"the file is empty"),
+    "an empty cell": ('""\n', r"the file is empty"),
     "only a byte order mark": (b"\xef\xbb\xbf", r"the file is empty"),
     "header only": ("length,width,kind\n", r"has a header but no rows"),
     "no header": ("1,2,3\n4,5,6\n", r"first line must name the columns; got only numbers, 1, 2, 3"),
@@ -280,15 +281,18 @@ def test_plot_into_a_directory_without_permission(monkeypatch, tmp_path, capsys)
     assert re.search(rf"--plot .*new: {re.escape(str(tmp_path))} is not writable", one_line(capsys))
 
 
-def test_plot_that_cannot_be_written(monkeypatch, tmp_path, capsys):
+def test_plot_that_cannot_be_written(monkeypatch, csv_file, tmp_path, capsys):
+    path, directory = csv_file(classes_csv(40)), tmp_path / "pictures"
+    directory.mkdir()
+
     def full(*_):
         raise OSError(28, "No space left on device", "loss.png")
 
     monkeypatch.setattr("os.replace", full)
-    assert main(["--max-iterations", "1", "--plot", str(tmp_path)]) == 2
+    assert main([path, "--target", "kind", "--max-iterations", "1", "--plot", str(directory)]) == 2
     err = capsys.readouterr().err
     assert re.search(r"--plot .*No space left on device: loss\.png\n$", err)
-    assert list(tmp_path.glob("*")) == []
+    assert list(directory.iterdir()) == []
 
 
 def test_interrupted(monkeypatch, capsys):
@@ -338,13 +342,22 @@ def test_a_terminal_without_unicode(monkeypatch, csv_file):
     assert b"2 ? 32 ? 16 ? 2" in stream.buffer.getvalue()
 
 
+@pytest.mark.parametrize(("options", "shown"), [([], True), (["--quiet"], False)], ids=["terminal", "quiet"])
+def test_progress_bar(monkeypatch, csv_file, options, shown):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert main([csv_file(classes_csv(40)), "--target", "kind", "--max-iterations", "2", *options]) == 0
+    assert ("L-BFGS-B:   0%" in sys.stderr.getvalue()) == shown
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_as_a_module_with_a_closed_pipe(csv_file, unbuffered):
     arguments = [sys.executable, "-m", "fastbs", csv_file(classes_csv(40)), "--target", "kind"]
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
-    with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-    ) as process:
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1

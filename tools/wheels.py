@@ -73,11 +73,12 @@ def candidates():
 
 
 def run(*command, **options):
-    """Run quietly; on failure show everything."""
+    """Run quietly; on failure show everything and raise with the last line."""
     result = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, **options)
     if result.returncode:
-        sys.stderr.write(result.stdout + result.stderr)
-        raise RuntimeError(f"{Path(command[0]).name} {' '.join(map(str, command[1:4]))} ... failed")
+        output = (result.stdout + result.stderr).strip()
+        print(output, file=sys.stderr)
+        raise RuntimeError(output.splitlines()[-1].strip("= ") if output else f"{command[0]} failed")
     return result.stdout
 
 
@@ -149,7 +150,8 @@ def main():
 
     chosen = interpreters(arguments.interpreters or candidates())
     if not chosen:
-        parser.error(f"no CPython >= {'.'.join(map(str, OLDEST))} with its headers found")
+        asked = " ".join(arguments.interpreters or ["the PATH and pyenv"])
+        parser.error(f"no CPython >= {'.'.join(map(str, OLDEST))} with its headers and venv found among {asked}")
     print("interpreters:", ", ".join(f"{version} ({python})" for version, python in chosen), flush=True)
 
     arguments.output.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """Gradients, Jacobians and sensitivities as one backslash: ``dx = (I - L)^-1 D dp``."""
 
 from .blocks import Bidiagonal, BlockMatrix, Diagonal, Triangular
+from .display import spy
 from .errors import DtypeError, ShapeError, SingularError, StructureError, TraceError
 from .graph import operation_counts, path_weights
 from .operator import Operator, unvec, vec
@@ -30,6 +31,7 @@ __all__ = [
     "factorize",
     "operation_counts",
     "path_weights",
+    "spy",
     "unvec",
     "vec",
 ]

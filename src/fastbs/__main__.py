@@ -127,9 +127,7 @@ def load(options):
 
 def show_gradient(objective, start, rng, clock):
     """Print D, I - L and the gradient next to complex step; whether they agree, and (D, I - L)."""
-    network = objective.network
-    parameters = network.unflatten(start)
-    D, I_L = network.system(parameters, network.forward(parameters, objective.X))
+    D, I_L = objective.D, objective.I_L
     print(report.heading("The system: dX = D dp + L dX"))
     print(indent(f"D =\n{D}\n\nI − L =\n{I_L}", "  "))
 
@@ -200,7 +198,7 @@ def run(options):
         options.quiet,
     )
     print(report.training_report(training, perf_counter() - began))
-    Z = network.forward(network.unflatten(training.flat), X_test)[-1]
+    Z = network.forward(network.unflatten(training.flat), network.states(X_test))
     show_result(problem, Z, truth, known, pictures)
     if pictures:
         with clock.stage("drawing the pictures"):

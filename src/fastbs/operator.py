@@ -9,6 +9,7 @@ An operator's `apply` is a NumPy expression, so it also works on traced arrays. 
 """
 
 import functools
+import math
 import numbers
 import weakref
 
@@ -133,6 +134,10 @@ class Operator(TapedOperator):
         backward, forward = (functools.partial(conjugated, f) for f in (self.backward, self.forward))
         return Operator(backward, forward, self.name + "ᵀ", self.shape_out, self.shape_in)
 
+    def apply_adjoint(self, Y):
+        """A^H Y without checks, in NumPy: Y may be traced."""
+        return self.H.apply(Y)
+
     def inverse(self):
         """A new operator: the inverse, from a snapshot of the arrays."""
         raise StructureError(f"{type(self).__name__}.inv: no inverse is known of {self}")
@@ -153,6 +158,11 @@ class Operator(TapedOperator):
     def symbol(self):
         """How pictures write it."""
         return self.name
+
+    @property
+    def flops(self):
+        """Estimated flops of one application; where nothing better is known, the elements read and written."""
+        return float(sum(math.prod(n or 1 for n in shape) for shape in (self.shape_in, self.shape_out) if shape))
 
     # The closure
 
@@ -419,6 +429,14 @@ class ArrayOperator(Operator):
         """A field as it acts: conjugated or not."""
         return array.conj() if self.conj else array
 
+    @property
+    def held_name(self):
+        """The name of a field as it acts: Bᵀ conjugated is Bᴴ, B is conj(B)."""
+        if not self.conj:
+            return self.name
+        names = self.name.split("⊗")
+        return "⊗".join(name[:-1] + "ᴴ" if name.endswith("ᵀ") else f"conj({name})" for name in names)
+
 
 class Composition(Operator):
     """X -> A_1 (A_2 (... A_k X)): a flat list of operators, applied from the right.
@@ -467,7 +485,14 @@ class Composition(Operator):
 
     @property
     def symbol(self):
-        return " ".join(f"({op})" if isinstance(op, Sum) else str(op) for op in self.operators)
+        return " ".join(symbol_in_product(op, i) for i, op in enumerate(self.operators))
+
+
+def symbol_in_product(op, i):
+    """The symbol of factor i, in parentheses where the product would tear it apart."""
+    symbol = op.symbol
+    torn = isinstance(op, (Sum, Scaled)) and (i > 0 or any(sign in symbol for sign in (" + ", " − ", " / ")))
+    return f"({symbol})" if torn else symbol
 
 
 class Sum(Operator):
@@ -524,9 +549,13 @@ class Sum(Operator):
 
     @property
     def symbol(self):
-        signs = ["-" if sign == -1 else "+" for sign in self.signs]
-        terms = " ".join(f"{sign} {op}" for sign, op in zip(signs, self.operators, strict=True))
-        return terms[2:] if signs[0] == "+" else "-" + terms[2:]
+        text = ""
+        for sign, op in zip(self.signs, self.operators, strict=True):
+            symbol = op.symbol
+            if symbol.startswith("−"):
+                sign, symbol = -sign, symbol[1:]
+            text += f" {'+' if sign == 1 else '−'} {symbol}"
+        return text[3:] if text.startswith(" +") else "−" + text[3:]
 
 
 class Scaled(Operator):
@@ -572,11 +601,27 @@ class Scaled(Operator):
 
     @property
     def symbol(self):
-        scalar = f"{self.scalar:.4g}" if isinstance(self.scalar, (float, np.floating)) else str(self.scalar)
-        inner = str(self.operator)
+        scalar, inner = number(self.scalar), self.operator.symbol
+        if inner == "I" and not self.divided:
+            return scalar
+        if " " in scalar or (self.divided and "/" in scalar):
+            scalar = f"({scalar})"
+        if isinstance(self.operator, Sum):
+            inner = f"({inner})"
         if self.divided:
             return f"1/{scalar}" if inner == "I" else f"{inner} / {scalar}"
-        return scalar if inner == "I" else f"{scalar} ({inner})" if " " in inner else f"{scalar} {inner}"
+        return f"{scalar} {inner}"
+
+
+def number(scalar):
+    """A number as symbols write it: four digits, and a minus sign as wide as the plus."""
+    if isinstance(scalar, np.ndarray):
+        scalar = scalar[()]
+    if isinstance(scalar, (float, np.floating)):
+        return f"{scalar:.4g}".replace("-", "−")
+    if isinstance(scalar, (complex, np.complexfloating)):
+        return f"({scalar:.4g})".replace("-", "−")
+    return str(scalar).replace("-", "−")
 
 
 def compose(outer, inner):

@@ -56,7 +56,7 @@ def leaves_of(op):
         if isinstance(field, tuple):
             stack.extend(reversed(field))
         elif hasattr(field, "fields"):
-            stack.extend(getattr(field, name) for name in reversed(field.fields))
+            stack.extend(getattr(field, name) for name in reversed(field.fields or ()))
         else:
             leaves.append(field)
     return tuple(leaves)

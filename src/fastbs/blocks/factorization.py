@@ -106,7 +106,7 @@ class Factorization(Operator):
 
     @property
     def symbol(self):
-        return f"({self.matrix})⁻¹"
+        return f"{self.matrix.symbol}⁻¹"
 
 
 def inverse_of(A, i):
@@ -217,7 +217,7 @@ class LazyProduct(Operator):
 
     @property
     def symbol(self):
-        return " ".join(str(factor) for factor in self.factors)
+        return " ".join(factor.symbol for factor in self.factors)
 
 
 def shape(factor):
@@ -247,4 +247,4 @@ class Entry(Operator):
 
     @property
     def symbol(self):
-        return f"({self.product})[{self.i}, {self.j}]"
+        return f"({self.product.symbol})[{self.i}, {self.j}]"

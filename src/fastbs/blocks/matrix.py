@@ -7,6 +7,7 @@ import numpy as np
 
 from ..arguments import is_scalar
 from ..backslash import adjoint_rows
+from ..display import draw, html
 from ..errors import ShapeError, StructureError
 from ..operator import Operator, Scaled
 from ..operators import Identity
@@ -149,7 +150,18 @@ class BlockMatrix(Operator):
 
     @property
     def symbol(self):
-        return f"{self.shape[0]}x{self.shape[1]} {type(self).__name__}"
+        return f"[{self.shape[0]}×{self.shape[1]}]"
+
+    def __str__(self):
+        return draw(self)
+
+    def __repr__(self):
+        n, m = self.shape
+        dtype = "" if self.dtype is None else f", {self.dtype}"
+        return f"<{type(self).__name__}: {n} x {m} blocks, {sum(map(len, self.rows))} nonzero{dtype}>"
+
+    def _repr_html_(self):
+        return html(self)
 
     # The closure
 

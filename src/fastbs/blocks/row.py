@@ -77,7 +77,7 @@ class Row(Operator):
 
     @property
     def symbol(self):
-        return "[" + ", ".join("·" if op is None else str(op) for op in self.operators) + "]"
+        return "[" + ", ".join("·" if op is None else op.symbol for op in self.operators) + "]"
 
 
 class Column(Operator):
@@ -102,4 +102,4 @@ class Column(Operator):
 
     @property
     def symbol(self):
-        return "[" + "; ".join("·" if op is None else str(op) for op in self.operators) + "]"
+        return "[" + "; ".join("·" if op is None else op.symbol for op in self.operators) + "]"

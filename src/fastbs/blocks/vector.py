@@ -8,7 +8,7 @@ __all__ = ["block_vector"]
 
 def block_vector(v, n, where):
     """The entries of a block vector: a list, a tuple, or an array with one entry a block row in front."""
-    if isinstance(v, (str, bytes, dict)) or not hasattr(v, "__len__") or (is_array(v) and v.ndim == 0):
+    if isinstance(v, (str, bytes, dict, set)) or not hasattr(v, "__len__") or (is_array(v) and v.ndim == 0):
         raise TypeError(
             f"{where} must be a block vector, a list with one entry a block row, because blocks act on its "
             f"entries; got {type(v).__name__}"

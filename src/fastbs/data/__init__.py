@@ -47,7 +47,7 @@ def load_digits():
     """The test set of the UCI "Optical Recognition of Handwritten Digits": 1797 images of 8 x 8 pixels.
 
     The split is ``held_out(labels)`` in the order of the original file: 1442 images to train on and 355 to
-    test with. All 13 writers are in both parts, so the test asks for new images, not for new handwritings.
+    test with. The 13 writers are not kept apart, so the test asks for new images, not for new handwritings.
 
     Returns
     -------

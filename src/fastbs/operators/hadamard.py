@@ -70,4 +70,4 @@ class Hadamard(ArrayOperator):
 
     @property
     def symbol(self):
-        return self.name + ("⁻¹ₕ" if self.inverted else "ₕ")
+        return self.held_name + ("ₕ⁻¹" if self.inverted else "ₕ")

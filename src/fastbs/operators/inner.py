@@ -49,7 +49,7 @@ class Inner(ArrayOperator):
 
     @property
     def symbol(self):
-        return self.name + "ᵀ•"
+        return self.name + ("ᴴ•" if self.is_complex and not self.conj else "ᵀ•")
 
 
 class Multiple(ArrayOperator):
@@ -80,4 +80,4 @@ class Multiple(ArrayOperator):
 
     @property
     def symbol(self):
-        return self.name
+        return self.held_name

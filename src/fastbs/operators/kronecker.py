@@ -6,7 +6,7 @@ import numpy as np
 
 from ..arguments import as_matrix
 from ..operator import ArrayOperator
-from .matrix import factored, left_product, right_product, transposed_name
+from .matrix import factored, inverse_name, left_product, right_product, transposed_name
 
 __all__ = ["Kronecker"]
 
@@ -49,7 +49,7 @@ class Kronecker(ArrayOperator):
         if not factors:
             raise TypeError("Kronecker: at least one factor must be given because the product acts on them; got none")
         factors = tuple(as_matrix(A, f"Kronecker: factor {i}") for i, A in enumerate(factors))
-        self._hold(factors, symbol)
+        self._hold(factors, symbol or "⊗".join("ABCDEFGH"[i % 8] for i in range(len(factors))))
 
     def _hold(self, factors, name):
         self._set(
@@ -79,12 +79,11 @@ class Kronecker(ArrayOperator):
         return sorted(range(len(self.factors)), key=key)
 
     def transposed(self):
-        name = None if self.name is None else transposed_name(self.name)
-        return self.replace()._hold(tuple(A.T for A in self.factors), name)
+        return self.replace()._hold(tuple(A.T for A in self.factors), derived(transposed_name, self.name))
 
     def inverse(self):
         inverses = tuple(factored(A, f"Kronecker.inv: factor {i}") for i, A in enumerate(self.factors))
-        return self.replace()._hold(inverses, None if self.name is None else self.name + "⁻¹")
+        return self.replace()._hold(inverses, derived(inverse_name, self.name))
 
     def joined(self, inner):
         if not isinstance(inner, Kronecker) or len(inner.factors) != len(self.factors):
@@ -101,7 +100,12 @@ class Kronecker(ArrayOperator):
 
     @property
     def symbol(self):
-        return self.name or "⊗".join("ABCDEFGH"[i % 8] for i in range(len(self.factors)))
+        return self.held_name
+
+
+def derived(rule, name):
+    """``(A⊗B)ᵀ`` is ``Aᵀ⊗Bᵀ``, and so for the inverse."""
+    return "⊗".join(rule(factor.strip()) for factor in name.split("⊗"))
 
 
 def along_axis(A, X, i, n_stack):

@@ -2,7 +2,7 @@
 
 from ..arguments import as_matrix
 from ..operator import ArrayOperator
-from .matrix import factored, left_product, transposed_name
+from .matrix import factored, inverse_name, left_product, transposed_name
 
 __all__ = ["Left"]
 
@@ -47,7 +47,7 @@ class Left(ArrayOperator):
         return self.replace()._hold(self.B.T, transposed_name(self.name))
 
     def inverse(self):
-        return self.replace()._hold(factored(self.B, "Left.inv: B"), self.name + "⁻¹")
+        return self.replace()._hold(factored(self.B, "Left.inv: B"), inverse_name(self.name))
 
     def shapes_at(self, rank):
         p, m = self.B.shape
@@ -58,4 +58,4 @@ class Left(ArrayOperator):
 
     @property
     def symbol(self):
-        return self.name + "ₗ"
+        return self.held_name + "ₗ"

@@ -8,12 +8,25 @@ from scipy.linalg import lu_factor, lu_solve, solve_triangular
 from ..arguments import is_sparse
 from ..errors import ShapeError, SingularError
 
-__all__ = ["FactoredInverse", "factored", "left_product", "right_product", "transposed_name"]
+__all__ = ["FactoredInverse", "factored", "inverse_name", "left_product", "right_product", "transposed_name"]
 
 
 def transposed_name(name):
-    """``B`` and ``Bᵀ`` name each other."""
+    """``B`` and ``Bᵀ`` name each other, ``B⁻¹`` and ``B⁻ᵀ`` too."""
+    if name.endswith("⁻ᵀ"):
+        return name[:-1] + "¹"
+    if name.endswith("⁻¹"):
+        return name[:-1] + "ᵀ"
     return name[:-1] if name.endswith("ᵀ") else name + "ᵀ"
+
+
+def inverse_name(name):
+    """``B`` and ``B⁻¹`` name each other, ``Bᵀ`` and ``B⁻ᵀ`` too."""
+    if name.endswith("⁻ᵀ"):
+        return name[:-2] + "ᵀ"
+    if name.endswith("⁻¹"):
+        return name[:-2]
+    return name[:-1] + "⁻ᵀ" if name.endswith("ᵀ") else name + "⁻¹"
 
 
 def left_product(B, X):

@@ -2,7 +2,7 @@
 
 from ..arguments import as_matrix
 from ..operator import ArrayOperator
-from .matrix import factored, right_product, transposed_name
+from .matrix import factored, inverse_name, right_product, transposed_name
 
 __all__ = ["Right"]
 
@@ -48,7 +48,7 @@ class Right(ArrayOperator):
         return self.replace()._hold(self.A.T, transposed_name(self.name))
 
     def inverse(self):
-        return self.replace()._hold(factored(self.A, "Right.inv: A"), self.name + "⁻¹")
+        return self.replace()._hold(factored(self.A, "Right.inv: A"), inverse_name(self.name))
 
     def shapes_at(self, rank):
         n, q = self.A.shape
@@ -59,4 +59,4 @@ class Right(ArrayOperator):
 
     @property
     def symbol(self):
-        return self.name + "ᵣ"
+        return self.held_name + "ᵣ"

@@ -48,29 +48,36 @@ class Network:
         blocks = [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), self.shapes, strict=True)]
         return list(zip(blocks[::2], blocks[1::2], strict=True))
 
-    def forward(self, parameters, X):
-        """[X_0, ..., X_N] from X_0 = X of shape (n_0, k), k examples in columns; real or complex."""
-        states = [X]
-        for W, b in parameters[:-1]:
-            states.append(np.tanh(W @ states[-1] + b))
-        W, b = parameters[-1]
-        return [*states, W @ states[-1] + b]
+    def states(self, X, dtype=float):
+        """[X_0, ..., X_N] for k examples: X_0 = X of shape (n_0, k), the others (n_i, k), yet to be filled."""
+        return [X, *(np.empty((n, X.shape[1]), dtype) for n in self.widths[1:])]
 
-    def system(self, parameters, X):
-        """(D, I - L) at the states X = [X_0, ..., X_N] that ``forward`` returned."""
+    def forward(self, parameters, X):
+        """Fill X_1, ..., X_N of ``states`` in place from X_0; returns X_N. Real or complex, plain NumPy."""
+        for (W, b), x, out in zip(parameters, X[:-1], X[1:], strict=True):
+            np.matmul(W, x, out=out)
+            out += b
+            if out is not X[-1]:
+                np.tanh(out, out=out)
+        return X[-1]
+
+    def system(self, parameters, X, delta):
+        """(D, I - L) over these arrays, all kept by reference: when they are refilled, it follows.
+
+        Parameters
+        ----------
+        parameters : [(W_1, b_1), ..., (W_N, b_N)]
+        X : [X_0, ..., X_N], as ``states`` makes them
+        delta : [Delta_1, ..., Delta_N], of the shapes of X_1, ..., X_N
+        """
         N, k = len(parameters), X[0].shape[1]
-        W = [weights for weights, _ in parameters]
-        # tanh' = 1 - tanh^2, which the states already hold.
-        delta = [1 - x * x for x in X[1:-1]] + [np.ones_like(X[-1])]
         # The symbols are for str(D), str(I - L) and spy.
-        after = [fb.Hadamard(d, f"Δ{subscript(i)}") for i, d in enumerate(delta, start=1)]
+        slope = [fb.Hadamard(d, f"Δ{subscript(i)}") for i, d in enumerate(delta, start=1)]
+        state = [fb.Right(x, f"X{subscript(i)}") for i, x in enumerate(X)]
+        weight = [fb.Left(W, f"W{subscript(i)}") for i, (W, _) in enumerate(parameters, start=1)]
         one = fb.Right(np.ones((1, k)), "1ᵀ")
-        D = fb.Diagonal([[after[i] @ fb.Right(X[i], f"X{subscript(i)}"), after[i] @ one] for i in range(N)])
-        I_L = fb.Bidiagonal(
-            [fb.Identity()] * N,
-            [-(after[i] @ fb.Left(W[i], f"W{subscript(i + 1)}")) for i in range(1, N)],
-            uplo="L",
-        )
+        D = fb.Diagonal([[slope[i] @ state[i], slope[i] @ one] for i in range(N)])
+        I_L = fb.Bidiagonal([fb.Identity()] * N, [-(slope[i] @ weight[i]) for i in range(1, N)], uplo="L")
         return D, I_L
 
 
@@ -95,13 +102,20 @@ class Objective:
     """
 
     def __init__(self, network, task, X, Y, c, clock):
-        self.network, self.task, self.X, self.Y, self.clock = network, task, X, Y, clock
+        self.network, self.task, self.Y, self.clock = network, task, Y, clock
         self.weight_decay = c / X.shape[1]
+        # One set of arrays, refilled at each call: the system over them is built, and analysed, only once.
+        self.flat = np.zeros(network.size)
+        self.parameters = network.unflatten(self.flat)
+        self.X = network.states(X)
+        self.delta = [np.ones_like(x) for x in self.X[1:]]  # the last one stays 1: h_N' = 1
+        with clock.stage("building D and I − L"):
+            self.D, self.I_L = network.system(self.parameters, self.X, self.delta)
 
     def loss(self, flat):
         """task.loss(X_N, Y) at p of shape (size,), real or complex: plain NumPy, nothing of fastbs."""
-        X = self.network.forward(self.network.unflatten(flat), self.X)
-        return self.task.loss(X[-1], self.Y)
+        X = self.network.states(self.X[0], flat.dtype)
+        return self.task.loss(self.network.forward(self.network.unflatten(flat), X), self.Y)
 
     def penalty(self, flat):
         """c/(2k) sum_i ||W_i||_F^2; without a conjugate, so that it stays analytic."""
@@ -109,20 +123,20 @@ class Objective:
 
     def value_and_gradient(self, flat):
         """f(p) and D^H ((I - L)^H \\ g) + (c/k) W, flat, from one forward pass and one backslash."""
-        parameters = self.network.unflatten(flat)
-        with self.clock.stage("forward pass and loss"):
-            X = self.network.forward(parameters, self.X)
-            value = self.task.loss(X[-1], self.Y) + self.penalty(flat)
-            g = [None] * (len(parameters) - 1) + [self.task.loss_gradient(X[-1], self.Y)]
-        with self.clock.stage("building D and I − L"):
-            D, I_L = self.network.system(parameters, X)
+        with self.clock.stage("forward pass, slopes, loss"):
+            self.flat[:] = flat
+            Z = self.network.forward(self.parameters, self.X)
+            for x, d in zip(self.X[1:-1], self.delta, strict=False):
+                np.subtract(1, np.multiply(x, x, out=d), out=d)  # tanh' = 1 - tanh^2
+            value = self.task.loss(Z, self.Y) + self.penalty(flat)
+            g = [None] * (len(self.parameters) - 1) + [self.task.loss_gradient(Z, self.Y)]
         with self.clock.stage("v = (I − L)ᴴ \\ g, the backslash"):
-            cotangents = fb.backslash(I_L.H, g)
-        with self.clock.stage("Dᴴ v"):
-            gradient = D.H @ cotangents
-        with self.clock.stage("penalty, flattening"):
+            v = fb.backslash(self.I_L.H, g)
+        with self.clock.stage("gradient = Dᴴ v"):
+            gradient = self.D.H @ v
+        with self.clock.stage("its penalty, flattening"):
             gradient = self.network.flatten(
-                [(dW + self.weight_decay * W, db) for (dW, db), (W, _) in zip(gradient, parameters, strict=True)]
+                [(dW + self.weight_decay * W, db) for (dW, db), (W, _) in zip(gradient, self.parameters, strict=True)]
             )
         return value, gradient
 

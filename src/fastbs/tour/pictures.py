@@ -15,6 +15,7 @@ __all__ = ["Pictures"]
 
 INK, RED, BLUE, GREY = "#222222", "#c0392b", "#1f5fa8", "#8a8a8a"
 DPI = 150
+DIGIT_ROWS, DIGIT_COLUMNS = 5, 8
 MOST_WRITTEN_CLASSES = 15  # counts are legible in the squares of a matrix up to this size
 
 
@@ -45,10 +46,10 @@ class Pictures:
             raise InputError(f"--plot {directory}: {existing} is not writable")
         self._figures = {}
 
-    def _axes(self, name, size, rows=1, columns=1):
+    def _axes(self, name, size, columns=1):
         figure = self._figure(figsize=size, layout="constrained")
         self._figures[name] = figure
-        return figure, figure.subplots(rows, columns, squeeze=False)
+        return figure.subplots(1, columns, squeeze=False)[0]
 
     def write(self):
         """Render all figures, then put each in its place; the paths written."""
@@ -73,15 +74,14 @@ class Pictures:
 
     def system(self, D, I_L):
         """The block patterns of D and I - L, side by side."""
-        _, axes = self._axes("system", (9, 4.5), columns=2)
-        for ax, A, title in zip(axes[0], (D, I_L), ("D", "I − L"), strict=True):
+        axes = self._axes("system", (9, 4.5), columns=2)
+        for ax, A, title in zip(axes, (D, I_L), ("D", "I − L"), strict=True):
             fb.spy(A, ax=ax)
             ax.set_title(title)
 
     def losses(self, losses):
         """Training and held-out loss over the iterations of the optimizer."""
-        _, axes = self._axes("loss", (6.4, 4))
-        ax = axes[0, 0]
+        (ax,) = self._axes("loss", (6.4, 4))
         for values, label, color in zip(np.transpose(losses), ("training", "held out"), (BLUE, RED), strict=True):
             ax.semilogy(values, color=color, label=label)
             ax.annotate(
@@ -97,8 +97,7 @@ class Pictures:
     def confusion(self, names, confusion):
         """The confusion matrix in shades of each row's share, with its counts."""
         side = min(3 + 0.4 * len(names), 12)
-        figure, axes = self._axes("confusion", (side + 0.8, side))
-        ax = axes[0, 0]
+        (ax,) = self._axes("confusion", (side + 0.8, side))
         share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
         image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
         if len(names) <= MOST_WRITTEN_CLASSES:
@@ -111,25 +110,29 @@ class Pictures:
         ax.set_yticks(range(len(names)), ticks)
         right = np.trace(confusion)
         ax.set(xlabel="predicted", ylabel="true", title=f"{right} of {confusion.sum()} held-out examples right")
-        figure.colorbar(image, label="share of the true class", shrink=0.8)
+        ax.figure.colorbar(image, label="share of the true class", shrink=0.8)
 
     def digits(self, images, truth, predicted):
         """Forty held-out images with what was read: the mistakes first, in red."""
         wrong = truth != predicted
-        figure, axes = self._axes("digits", (8, 6.4), 5, 8)
-        for ax in axes.flat:
-            ax.axis("off")
-        for ax, i in zip(axes.flat, np.argsort(~wrong, kind="stable"), strict=False):
-            ax.imshow(images[i], cmap="gray_r", vmin=0, vmax=images.max())
-            title = f"{predicted[i]}, not {truth[i]}" if wrong[i] else f"{predicted[i]}"
-            ax.set_title(title, color=RED if wrong[i] else INK, fontsize=10)
-        shown = f"{axes.size} of {len(truth)} held-out images and what was read"
-        figure.suptitle(f"{shown}; the {wrong.sum()} mistakes first")
+        shown = np.argsort(~wrong, kind="stable")[: DIGIT_ROWS * DIGIT_COLUMNS]
+        (ax,) = self._axes("digits", (8, 5.8))
+        # One pair of axes for all images, since forty pairs take matplotlib two seconds; 8 pixels make 8 units.
+        for place, i in enumerate(shown):
+            row, column = divmod(place, DIGIT_COLUMNS)
+            x, y = 11 * column, -12 * row
+            ax.imshow(images[i], cmap="gray_r", vmin=0, vmax=images.max(), extent=(x, x + 8, y - 8, y))
+            read = f"{predicted[i]}, not {truth[i]}" if wrong[i] else f"{predicted[i]}"
+            ax.text(x + 4, y + 0.6, read, color=RED if wrong[i] else INK, ha="center")
+        ax.set(xlim=(-1, 11 * DIGIT_COLUMNS - 2), ylim=(4 - 12 * DIGIT_ROWS, 3))
+        ax.axis("off")
+        ax.set_title(
+            f"{len(shown)} of {len(truth)} held-out images and what was read; the {wrong.sum()} mistakes first"
+        )
 
     def numbers(self, title, truth, predicted):
         """Predicted against true numbers on the held-out part, with the line where they are equal."""
-        _, axes = self._axes("predictions", (5.4, 5))
-        ax = axes[0, 0]
+        (ax,) = self._axes("predictions", (5.4, 5))
         ax.axline((truth.mean(), truth.mean()), slope=1, color=GREY, linewidth=1, label="predicted = true")
         ax.scatter(truth, predicted, s=14, color=BLUE, alpha=0.6, edgecolors="none")
         ax.set(xlabel="true", ylabel="predicted", title=f"{literal(title)}, {len(truth)} held-out rows")

@@ -129,8 +129,6 @@ def read_table(path):
         raise InputError(
             f"{path}: line {line}: must be UTF-8; got the byte 0x{raw[error.start]:02x} (save it as UTF-8)"
         ) from error
-    if not text.strip():
-        raise InputError(f"{path}: the file is empty")
     # strict: an unclosed quote would otherwise swallow the rest of the file as one cell
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), skipinitialspace=True, strict=True)
     rows, lines = [], []
@@ -142,12 +140,15 @@ def read_table(path):
                 lines.append(reader.line_num)
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.line_num}: not a CSV file: {error}") from error
+    if not rows:
+        raise InputError(f"{path}: the file is empty")
     return Table(path, rows[0], rows[1:], lines[1:])
 
 
 def delimiter_of(text):
     """The delimiter that stands most often in the first line, outside quotes."""
-    header = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").splitlines()[0])
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    header = re.sub(r'"[^"]*"', "", header)
     return max(DELIMITERS, key=header.count)
 
 

@@ -1,0 +1,328 @@
+"""grad and friends: every derivative is a solve of the system of a traced program."""
+
+import functools
+
+import numpy as np
+import optree
+
+from ._trace import Traced, node_of, trace
+from .arguments import is_array
+from .errors import DtypeError, ShapeError
+from .jacobian import ChainedJacobian
+from .operator import Operator
+from .system import pull_back, push_forward
+
+__all__ = [
+    "gauss_newton", "grad", "hessian", "hvp", "jacobian", "jvp", "linearize", "stop_gradient", "value_and_grad",
+    "vjp",
+]  # fmt: skip
+
+
+class Recording:
+    """One call of a function, recorded: values, and the inputs and outputs as steps of its trace.
+
+    Parameters
+    ----------
+    f : callable
+    arguments, keywords : its arguments
+    argnums : tuple of int, the positions of the arguments that are differentiated
+    where : str, for messages
+    has_aux : bool
+    """
+
+    def __init__(self, f, arguments, keywords, argnums, where, has_aux=False):
+        leaves, self.structure = optree.tree_flatten([arguments[i] for i in argnums], none_is_leaf=False)
+        self.leaves = [as_leaf(leaf, f"{where}: argument {i}") for i, leaf in enumerate(leaves)]
+        self.aux = None
+
+        def run(*traced):
+            full = list(arguments)
+            for i, value in zip(argnums, optree.tree_unflatten(self.structure, traced), strict=True):
+                full[i] = value
+            result = f(*full, **keywords)
+            if has_aux:
+                result, self.aux = result
+            return result
+
+        self.inputs, result, self.level = trace(run, self.leaves)
+        self.aux = optree.tree_map(self.lowered, self.aux) if has_aux else None
+        outputs, self.out_structure = optree.tree_flatten(result)
+        self.values = [self.lowered(y) for y in outputs]
+        self.outputs = [node_of(y) if self.is_mine(y) else None for y in outputs]
+
+    def is_mine(self, y):
+        return type(y) is Traced and y.level == self.level
+
+    def lowered(self, y):
+        return y.value if self.is_mine(y) else y
+
+    @property
+    def value(self):
+        return optree.tree_unflatten(self.out_structure, self.values)
+
+    def pull(self, cotangents):
+        """Cotangents of the leaves, zeros where nothing depends on them."""
+        pairs = [(y, g) for y, g in zip(self.outputs, cotangents, strict=True) if y is not None]
+        found = pull_back(self.inputs, [y for y, _ in pairs], [g for _, g in pairs])
+        return [zeros(x) if g is None else kept_dtype(g, x) for g, x in zip(found, self.leaves, strict=True)]
+
+    def push(self, tangents):
+        """Tangents of the outputs."""
+        known = [y for y in self.outputs if y is not None]
+        found = iter(push_forward(self.inputs, known, tangents))
+        result = [None if y is None else next(found) for y in self.outputs]
+        return [zeros(y) if t is None else t for t, y in zip(result, self.values, strict=True)]
+
+    def jacobian(self, order):
+        """One row an output of one array a leaf, of shape ``out.shape + in.shape``."""
+        known = [y for y in self.outputs if y is not None]
+        blocks = {}
+        if known and self.leaves:
+            chain = ChainedJacobian(self.inputs, list(dict.fromkeys(known)))
+            J = chain.dense(chain.plan(order))
+            i = 0
+            for y in chain.outputs:
+                j = 0
+                for k, x in enumerate(self.leaves):
+                    n, m = int(np.size(y.value)), int(np.size(x))
+                    blocks[y, k] = np.reshape(J[i : i + n, j : j + m], (*np.shape(y.value), *np.shape(x)))
+                    j += m
+                i += n
+        return [
+            [
+                zeros(x, np.shape(value)) if y is None else kept_dtype(blocks[y, k], x)
+                for k, x in enumerate(self.leaves)
+            ]
+            for y, value in zip(self.outputs, self.values, strict=True)
+        ]
+
+    def unflatten(self, leaves):
+        """One container an argument, as the caller gave them."""
+        return optree.tree_unflatten(self.structure, leaves)
+
+
+def as_leaf(leaf, where):
+    """A copy of a float array, or the number; anything else cannot be differentiated."""
+    if isinstance(leaf, np.ma.MaskedArray):
+        raise DtypeError(f"{where} must be a plain array because masks are not propagated; got a masked array")
+    if type(leaf) is Traced:
+        kind = leaf.dtype.kind
+    elif isinstance(leaf, (float, int, complex, np.generic, np.ndarray)):
+        kind = np.result_type(leaf).kind if not isinstance(leaf, int) else "i"
+    else:
+        raise DtypeError(f"{where} must be a float array or number because it is differentiated; got {type(leaf).__name__}")
+    if kind != "f":
+        raise DtypeError(
+            f"{where} must be real floating point because it is differentiated; got {getattr(leaf, 'dtype', type(leaf).__name__)}"
+            + (", pass x.astype(float)" if kind in "iub" else "")
+        )
+    if isinstance(leaf, np.ndarray):
+        return np.array(leaf)
+    return leaf if type(leaf) is Traced else np.result_type(leaf).type(leaf)
+
+
+def zeros(x, stack=()):
+    return np.zeros((*stack, *np.shape(x)), x.dtype if is_array(x) else float)
+
+
+def kept_dtype(g, x):
+    return g if g.dtype == x.dtype else np.astype(g, x.dtype) if np.ndim(g) or type(g) is Traced else x.dtype.type(g)
+
+
+def as_tuple(argnums):
+    return argnums if isinstance(argnums, tuple) else (argnums,)
+
+
+def value_and_grad(f, argnums=0, has_aux=False):
+    """The value and the gradient of a scalar function: ``g = D^H (I - L)^-H 1``.
+
+    Parameters
+    ----------
+    f : callable, returning a scalar (or a pair of it and anything else with `has_aux`)
+    argnums : int or tuple of int
+        The positional arguments to differentiate: float arrays, numbers, or nested lists, tuples and dicts of them.
+    has_aux : bool
+
+    Returns
+    -------
+    callable
+        ``(*arguments, **keywords) -> value, gradient``, the gradient in the nesting of the argument, zeros where there is
+        no dependence; ``(value, aux), gradient`` with `has_aux`. Costs a small multiple of f.
+
+    Raises
+    ------
+    ShapeError
+        If the result is no scalar; DtypeError if an argument is not floating point.
+
+    Examples
+    --------
+    >>> import numpy as np, fastbs as fb
+    >>> fb.value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+    (np.float64(5.0), array([2., 4.]))
+    """
+
+    @functools.wraps(f)
+    def differentiated(*arguments, **keywords):
+        recording = Recording(f, arguments, keywords, as_tuple(argnums), "grad", has_aux)
+        value = recording.value
+        if np.shape(value) != ():
+            raise ShapeError(f"grad: f must return a scalar because its gradient is asked for; got shape {np.shape(value)}, use jacobian")
+        dtype = value.dtype if is_array(value) else np.dtype(float)
+        gradient = recording.unflatten(recording.pull([dtype.type(1)]))
+        gradient = tuple(gradient) if isinstance(argnums, tuple) else gradient[0]
+        return ((value, recording.aux) if has_aux else value), gradient
+
+    return differentiated
+
+
+def grad(f, argnums=0, has_aux=False):
+    """The gradient of a scalar function; see `value_and_grad`.
+
+    Examples
+    --------
+    >>> import numpy as np, fastbs as fb
+    >>> fb.grad(np.sin)(0.0)
+    np.float64(1.0)
+    """
+    both = value_and_grad(f, argnums, has_aux)
+
+    @functools.wraps(f)
+    def gradient(*arguments, **keywords):
+        value, g = both(*arguments, **keywords)
+        return (g, value[1]) if has_aux else g
+
+    return gradient
+
+
+def vjp(f, *primals):
+    """The value of f and its pullback ``g -> J^H g``.
+
+    Returns
+    -------
+    value
+    pullback : callable
+        Takes a cotangent in the nesting of the value; returns a tuple, one cotangent a primal.
+
+    Examples
+    --------
+    >>> import numpy as np, fastbs as fb
+    >>> value, pullback = fb.vjp(lambda x: x**2, np.array([1.0, 2.0]))
+    >>> pullback(np.array([1.0, 1.0]))
+    (array([2., 4.]),)
+    """
+    recording = Recording(f, primals, {}, tuple(range(len(primals))), "vjp")
+
+    def pullback(g):
+        return tuple(recording.unflatten(recording.pull(matching(g, recording))))
+
+    return recording.value, pullback
+
+
+def matching(g, recording):
+    leaves = optree.tree_leaves(g)
+    if len(leaves) != len(recording.values):
+        raise ShapeError(f"vjp: the cotangent must have {len(recording.values)} arrays because the value has; got {len(leaves)}")
+    for k, (leaf, y) in enumerate(zip(leaves, recording.values, strict=True)):
+        if np.shape(leaf) != np.shape(y):
+            raise ShapeError(f"vjp: cotangent {k} must be {np.shape(y)} because the value is; got {np.shape(leaf)}")
+    return leaves
+
+
+def jvp(f, primals, tangents):
+    """The value of f and its derivative along tangents, J dp: forward substitution.
+
+    Parameters
+    ----------
+    f : callable
+    primals, tangents : tuples of the same nesting and shapes
+
+    Examples
+    --------
+    >>> import numpy as np, fastbs as fb
+    >>> fb.jvp(lambda x: x**2, (3.0,), (1.0,))
+    (np.float64(9.0), np.float64(6.0))
+    """
+    recording = Recording(f, tuple(primals), {}, tuple(range(len(primals))), "jvp")
+    leaves = optree.tree_leaves(list(tangents))
+    for k, (t, x) in enumerate(zip(leaves, recording.leaves, strict=True)):
+        if np.shape(t) != np.shape(x):
+            raise ShapeError(f"jvp: tangent {k} must be {np.shape(x)} because the primal is; got {np.shape(t)}")
+    return recording.value, optree.tree_unflatten(recording.out_structure, recording.push(leaves))
+
+
+def linearize(f, *primals):
+    """The value of f and its derivative as an `Operator`, on an array if there is one primal, else on a tuple."""
+    recording = Recording(f, primals, {}, tuple(range(len(primals))), "linearize")
+    shape_in = np.shape(recording.leaves[0]) if len(recording.leaves) == 1 else None
+    shape_out = np.shape(recording.values[0]) if len(recording.values) == 1 else None
+
+    def forward(dp):
+        tangents = optree.tree_leaves(dp)
+        return optree.tree_unflatten(recording.out_structure, recording.push(tangents))
+
+    def adjoint(g):
+        found = recording.unflatten(recording.pull(optree.tree_leaves(g)))
+        return found[0] if len(primals) == 1 else tuple(found)
+
+    return recording.value, Operator(forward, adjoint, "J", shape_in, shape_out)
+
+
+def jacobian(f, argnums=0, order="auto"):
+    """The Jacobian, of shape ``out.shape + in.shape`` for every output and input.
+
+    Parameters
+    ----------
+    f : callable
+    argnums : int or tuple of int
+    order : {"auto", "forward", "reverse"}
+
+    Examples
+    --------
+    >>> import numpy as np, fastbs as fb
+    >>> fb.jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+
+    if order not in ("auto", "forward", "reverse"):
+        raise ValueError(f'jacobian: order must be "auto", "forward" or "reverse"; got {order!r}')
+
+    @functools.wraps(f)
+    def differentiated(*arguments, **keywords):
+        recording = Recording(f, arguments, keywords, as_tuple(argnums), "jacobian")
+        per_output = [recording.unflatten(row) for row in recording.jacobian(order)]
+        per_output = [tuple(row) if isinstance(argnums, tuple) else row[0] for row in per_output]
+        return optree.tree_unflatten(recording.out_structure, per_output)
+
+    return differentiated
+
+
+def hessian(f, argnums=0):
+    """The matrix of second derivatives of a scalar function: the Jacobian of its gradient."""
+    return jacobian(grad(f, argnums), argnums, order="forward")
+
+
+def hvp(f):
+    """``(x, v) -> H v``, the derivative of the gradient along v, without the Hessian."""
+
+    def product(x, v):
+        return jvp(grad(f), (x,), (v,))[1]
+
+    return product
+
+
+def gauss_newton(f):
+    """``x -> J^H J`` as an operator, J the Jacobian of f at x."""
+
+    def at(x):
+        _, J = linearize(f, x)
+        return J.H @ J
+
+    return at
+
+
+def stop_gradient(x):
+    """The value of x without its history: a constant for every derivative."""
+    while type(x) is Traced:
+        x = x.value
+    return x

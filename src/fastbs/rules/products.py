@@ -1,0 +1,330 @@
+"""Products: bilinear, so the derivative with respect to a factor is the product with the other one."""
+
+import functools
+import itertools
+import math
+import string
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ..operators.elementwise import Elementwise
+from ..operators.product import LeftFactor, LeftVector, Map, RightFactor, RightVector
+from .several import Holomorphic, dispatched, holomorphic, variadic
+from .table import composite, functions, into, primitive, record
+
+# Matrix products
+
+
+def as_factor(a):
+    """An array as it is; a list, which NumPy takes as a factor too, as an array."""
+    return a if hasattr(a, "ndim") else np.asarray(a)
+
+
+def matmul_first(y, a, b):
+    """dA -> dA B"""
+    b = as_factor(b)
+    if b.ndim == 2:
+        return RightFactor(b, a.shape, y.shape)
+    if b.ndim == 1:
+        return RightVector(b, a.shape, y.shape)
+    full_a, full_b, full_y = as_matrices(a.shape, b.shape, y.shape)
+    B = np.reshape(b, full_b)
+    return Map(lambda X: X @ B, lambda Y: Y @ B.mT, a.shape, y.shape, full_a, full_y, RightFactor.symbol)
+
+
+def matmul_second(y, a, b):
+    """dB -> A dB"""
+    a = as_factor(a)
+    if a.ndim == 2 and b.ndim <= 2:
+        # A b = b^T A^T for a vector, and rows take a stack of directions as they are
+        return LeftFactor(a, b.shape, y.shape) if b.ndim == 2 else RightFactor(a.T, b.shape, y.shape)
+    if a.ndim == 1 and b.ndim <= 2:
+        return (LeftVector if b.ndim == 2 else RightVector)(a, b.shape, y.shape)
+    full_a, full_b, full_y = as_matrices(a.shape, b.shape, y.shape)
+    A = np.reshape(a, full_a)
+    return Map(lambda X: A @ X, lambda Y: A.mT @ Y, b.shape, y.shape, full_b, full_y, LeftFactor.symbol)
+
+
+def as_matrices(a, b, y):
+    """The shapes a, b and y = a @ b as stacks of matrices with equally many axes: vectors are rows and columns."""
+    n = a[-1]
+    columns = b[-1] if len(b) > 1 else 1
+    if len(b) <= 2:
+        # a stack of matrices times one matrix is one tall matrix times it
+        rows = math.prod(a[:-1])
+        return (rows, n), (n, columns), (rows, columns)
+    rows = a[-2] if len(a) > 1 else 1
+    batch = y[: len(y) - (len(a) > 1) - 1]
+    return (*batch_of(a, batch), rows, n), (*batch_of(b, batch), n, columns), (*batch, rows, columns)
+
+
+def batch_of(shape, batch):
+    """The axes before the matrices, with as many of length 1 in front as broadcasting puts there."""
+    return (1,) * (len(batch) - len(shape[:-2])) + shape[:-2]
+
+
+def complex_too(real_rule, k):
+    """`holomorphic`, with one look at the dtype for the product that programs use most."""
+
+    def rule(y, a, b):
+        if y.dtype.kind != "c":
+            return real_rule(y, a, b)
+        return Holomorphic(real_rule(y, a, b), (a, b)[k].dtype.kind != "c")
+
+    return rule
+
+
+DEFAULTS = {"casting": "same_kind", "order": "K", "subok": True, "keepdims": False}
+
+
+def refuse(name, keywords):
+    """Only the defaults of a ufunc's keywords have a rule."""
+    for key, value in keywords.items():
+        if value is not None and value is not DEFAULTS.get(key):
+            raise TypeError(f"{name}: {key} must be left away because traced values have no rule for it; got {value!r}")
+
+
+def core_ufunc(ufunc, cores):
+    """The recorder of a ufunc of matrices or vectors: ``axes=`` and ``axis=`` become moves of axes.
+
+    Parameters
+    ----------
+    ufunc : np.ufunc
+    cores : tuple of int
+        The number of core axes of each argument, and of the result.
+    """
+
+    def recorder(a, b, axes=None, axis=None, **keywords):
+        refuse(ufunc.__name__, keywords)
+        if axis is not None:
+            axes = [axis] * len(cores)
+        if axes is None:
+            return record(ufunc, (a, b))
+        axes = [i if isinstance(i, tuple) else (i,) for i in axes] + [tuple(range(-cores[2], 0))] * (3 - len(axes))
+        a, b = (np.moveaxis(x, i, range(-n, 0)) for x, i, n in zip((a, b), axes[:2], cores[:2], strict=True))
+        y = record(ufunc, (a, b))
+        return np.moveaxis(y, range(-cores[2], 0), axes[2]) if cores[2] else y
+
+    return recorder
+
+
+primitive(
+    np.matmul, complex_too(matmul_first, 0), complex_too(matmul_second, 1), recorder=core_ufunc(np.matmul, (2, 2, 2)),
+)  # fmt: skip
+
+
+# Sums of products: every einsum's derivative is an einsum
+
+
+@functools.lru_cache(maxsize=1000)
+def einsum_labels(subscripts, ndims):
+    """One string of labels an operand, and the labels of the result; an ellipsis becomes labels that are free."""
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    inputs = inputs.split(",")
+    named = [labels.replace("...", "") for labels in inputs]
+    hidden = [n - len(labels) for n, labels in zip(ndims, named, strict=True)]
+    unused = [c for c in string.ascii_letters if c not in subscripts]
+    ellipsis = "".join(unused[: max(hidden, default=0)])
+    if not arrow:
+        once = [c for c in sorted(set("".join(named))) if "".join(named).count(c) == 1]
+        output = "..." + "".join(once)
+    # as NumPy broadcasts, an operand has the last axes of the ellipsis
+    inputs = tuple(s.replace("...", ellipsis[len(ellipsis) - n :]) for s, n in zip(inputs, hidden, strict=True))
+    return inputs, output.replace("...", ellipsis)
+
+
+def einsum_rule(k, y, subscripts, *operands, optimize=False):
+    """dx_k -> the same einsum with it in the place of x_k; ``...`` is the stack of directions."""
+    operands = [as_factor(x) for x in operands]
+    x = operands.pop(k - 1)
+    ndims = [z.ndim for z in operands]
+    ndims.insert(k - 1, x.ndim)
+    inputs, output = einsum_labels(subscripts, tuple(ndims))
+    others, mine = [*inputs[: k - 1], *inputs[k:]], inputs[k - 1]
+    forward = ",".join(["..." + mine, *others]) + "->..." + output
+
+    # Back: what the labels of x_k do in the result, undone
+    length = {}  # an axis of length 1 broadcasts
+    for labels, z in zip((mine, *others), (x, *operands), strict=True):
+        length.update((c, n) for c, n in zip(labels, z.shape, strict=True) if length.get(c, 1) == 1)
+    fresh = (c for c in string.ascii_letters if c not in subscripts and c not in "".join((output, *inputs)))
+    rest, factors, target = list(others), list(operands), ""
+    dtype = y.dtype
+    for c, n in zip(mine, x.shape, strict=True):
+        if n != length[c]:  # broadcast: a sum
+            c = next(fresh)
+            rest.append(c)
+            factors.append(np.ones(n, dtype))
+        elif c in target:  # repeated: the diagonal only
+            new = next(fresh)
+            rest.append(c + new)
+            factors.append(np.eye(n, dtype=dtype))
+            c = new
+        elif c not in output and not any(c in labels for labels in others):  # summed: the same everywhere
+            rest.append(c)
+            factors.append(np.ones(n, dtype))
+        target += c
+    backward = ",".join(["..." + output, *rest]) + "->..." + target
+    optimize = bool(optimize)
+    op = Map(
+        lambda X: np.einsum(forward, X, *operands, optimize=optimize),
+        lambda Y: np.einsum(backward, Y, *factors, optimize=optimize),
+        x.shape, y.shape, symbol=f"Σ{k - 1}",
+    )  # fmt: skip
+    return Holomorphic(op, x.dtype.kind != "c") if dtype.kind == "c" else op
+
+
+def einsum(*operands, out=None, optimize=False, dtype=None, order="K", casting="safe"):
+    if dtype is not None:
+        raise TypeError(f"einsum: dtype must be left away because it has no rule; got {dtype!r}, use x.astype")
+    if not isinstance(operands[0], str):
+        operands = with_letters(operands)
+    if not isinstance(optimize, bool | str):
+        optimize = [step if isinstance(step, str) else tuple(step) for step in optimize]
+    return into(out, record(np.einsum, operands, {"optimize": optimize} if optimize is not False else {}))
+
+
+def with_letters(operands):
+    """``einsum(a, [0, 1], b, [1, 2], [0, 2])`` in subscripts: numbers are letters in alphabetical order."""
+    *pairs, output = operands if len(operands) % 2 else (*operands, None)
+    text = [
+        "".join("..." if label is Ellipsis else string.ascii_letters[label] for label in labels)
+        for labels in (*pairs[1::2], *(() if output is None else (output,)))
+    ]
+    subscripts = ",".join(text[: len(pairs) // 2]) + ("" if output is None else "->" + text[-1])
+    return subscripts, *pairs[::2]
+
+
+variadic(np.einsum, einsum_rule, recorder=einsum)
+
+
+# Other products
+
+
+def dot_rule(k):
+    """The rule of argument k: a product with a number, a matrix product, or a sum over the last axis but one of b."""
+
+    def rule(y, a, b):
+        a, b = as_factor(a), as_factor(b)
+        if a.ndim == 0 or b.ndim == 0:
+            op = Elementwise((b, a)[k], (a, b)[k].shape, y.shape)
+        elif b.ndim <= 2 or a.ndim == 1:
+            op = (matmul_first, matmul_second)[k](y, a, b)
+        else:
+            first, second = letters(a.ndim, b.ndim)
+            second = second[:-2] + first[-1] + second[-1]
+            return einsum_rule(k + 1, y, f"{first},{second}->{first[:-1]}{second[:-2]}{second[-1]}", a, b, optimize=True)
+        return Holomorphic(op, (a, b)[k].dtype.kind != "c") if y.dtype.kind == "c" else op
+
+    return rule
+
+
+def letters(*ndims):
+    """A string of that many different letters for each of the numbers."""
+    unused = iter(string.ascii_letters)
+    return ["".join(itertools.islice(unused, n)) for n in ndims]
+
+
+primitive(np.dot, dot_rule(0), dot_rule(1), recorder=lambda a, b, out=None: into(out, record(np.dot, (a, b))))
+functions["method", "dot"] = lambda a: functools.partial(np.dot, a)
+
+
+def flat(a):
+    return np.reshape(a, (-1,))
+
+
+@composite(np.vdot)
+def vdot(a, b):
+    return np.dot(np.conjugate(flat(a)) if a.dtype.kind == "c" else flat(a), flat(b))
+
+
+@composite(np.inner)
+def inner(a, b):
+    return np.dot(a, b) if np.ndim(a) == 0 or np.ndim(b) < 2 else np.dot(a, np.swapaxes(b, -1, -2))
+
+
+@composite(np.outer)
+def outer(a, b, out=None):
+    return into(out, np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1)))
+
+
+@composite(np.linalg.outer)
+def linalg_outer(x1, x2):
+    if np.ndim(x1) != 1 or np.ndim(x2) != 1:
+        raise ValueError(
+            f"outer: both arguments must be one-dimensional; got shapes {np.shape(x1)} and {np.shape(x2)}, use numpy.outer"
+        )
+    return np.outer(x1, x2)
+
+
+@composite(np.tensordot, np.linalg.tensordot)
+def tensordot(a, b, axes=2):
+    a, b = as_factor(a), as_factor(b)
+    if np.iterable(axes):
+        of_a, of_b = ([i] if isinstance(i, int | np.integer) else list(i) for i in axes)
+    else:
+        of_a, of_b = list(range(a.ndim - axes, a.ndim)), list(range(axes))
+    of_a, of_b = [i % a.ndim for i in of_a], [i % b.ndim for i in of_b]
+    if [a.shape[i] for i in of_a] != [b.shape[i] for i in of_b]:
+        raise ValueError(
+            f"tensordot: the axes {of_a} of a and {of_b} of b must have equal lengths because they are summed over; "
+            f"got shapes {a.shape} and {b.shape}"
+        )
+    free_a = [i for i in range(a.ndim) if i not in of_a]
+    free_b = [i for i in range(b.ndim) if i not in of_b]
+    n = math.prod(a.shape[i] for i in of_a)
+    A = np.reshape(np.transpose(a, free_a + of_a), (math.prod(a.shape[i] for i in free_a), n))
+    B = np.reshape(np.transpose(b, of_b + free_b), (n, math.prod(b.shape[i] for i in free_b)))
+    return np.reshape(np.dot(A, B), (*(a.shape[i] for i in free_a), *(b.shape[i] for i in free_b)))
+
+
+@composite(np.kron)
+def kron(a, b):
+    ndim = max(np.ndim(a), np.ndim(b))
+    of_a, of_b = ((1,) * (ndim - np.ndim(x)) + np.shape(x) for x in (a, b))
+    A = np.reshape(a, [n for m in of_a for n in (m, 1)])
+    B = np.reshape(b, [n for m in of_b for n in (1, m)])
+    return np.reshape(A * B, tuple(m * n for m, n in zip(of_a, of_b, strict=True)))
+
+
+@composite(np.trace)
+def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
+    return into(out, np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype))
+
+
+@composite(np.linalg.trace)
+def linalg_trace(x, offset=0, dtype=None):
+    return np.trace(x, offset, -2, -1, dtype)
+
+
+functions["method", "trace"] = lambda a: functools.partial(np.trace, a)
+
+
+# Products with broadcasting over the axes in front of vectors and matrices
+
+
+def broadcasting(core_in, core_out, k, forward, backward, symbol):
+    """The rule of factor k of a product of arrays that broadcast before their core axes.
+
+    ``forward(X, other)`` and ``backward(Y, other)`` take stacks and need not sum over broadcast axes.
+    """
+
+    def rule(y, *factors):
+        x, other = factors[k], as_factor(factors[1 - k])
+        ndim = y.ndim - core_out + core_in
+        full_in = (1,) * (ndim - x.ndim) + x.shape
+        return Map(
+            lambda X: forward(X, other), lambda Y: backward(Y, other), x.shape, y.shape, full_in, y.shape, symbol
+        )  # fmt: skip
+
+    return holomorphic(rule, k)
+
+
+if hasattr(np, "vecdot"):
+    # NumPy conjugates the first factor
+    primitive(
+        np.vecdot,
+        lambda y, a, b: vecdot_rule(0)(y, a, b),
+        lambda y, a, b: vecdot_rule(1)(y, a, b),
+    )

@@ -1,0 +1,121 @@
+"""Steps out of the ordinary: several results, any number of arguments, functions that NumPy does not dispatch.
+
+A function with several results is one step whose value is the tuple of them, and one more step a result, `item`,
+that selects it. So the rules of such a function map tuples of tangents and cotangents, with None for zero.
+"""
+
+import functools
+
+import numpy as np
+
+from .._trace import Traced, call, record
+from ..operator import Operator
+from .table import RULES, functions
+
+__all__ = ["dispatched", "holomorphic", "record_several", "variadic"]
+
+
+def record_several(function, arguments, keywords=None):
+    """Record a function that returns a tuple; the tuple of its results, each traced, a namedtuple if it is one."""
+    step = record(function, arguments, keywords)
+    results = [record(item, (step, i)) for i in range(len(step.value))]
+    kind = type(step.value)
+    return kind(*results) if hasattr(kind, "_fields") else tuple(results)
+
+
+def item(results, i):
+    """The result i of several."""
+    return results[i]
+
+
+class Item(Operator):
+    """(X_0, ..., X_n) -> X_i; adjoint Y -> (0, ..., Y, ..., 0)."""
+
+    def __init__(self, n, i, shape_out):
+        self.__dict__.update(n=n, i=i, shape_in=None, shape_out=shape_out, name=f"[{i}]")
+
+    def apply(self, X):
+        return X[self.i]
+
+    def apply_adjoint(self, Y):
+        return (*(None,) * self.i, Y, *(None,) * (self.n - self.i - 1))
+
+    def adjoint(self):
+        return Operator(self.apply_adjoint, self.apply, self.name + "ᴴ", self.shape_out, self.shape_in)
+
+    transposed = adjoint
+
+    def takes(self, X):
+        return isinstance(X, tuple)
+
+
+RULES[item] = (lambda y, results, i: Item(len(results), i, y.shape) if y.dtype.kind in "fc" else None, None)
+
+
+class Variadic:
+    """The rules of a function of any number of arguments: rule k is ``rule(k, result, *arguments, **keywords)``."""
+
+    def __init__(self, rule):
+        self.rule = rule
+
+    def __getitem__(self, k):
+        return functools.partial(self.rule, k)
+
+
+def variadic(function, rule, recorder=True):
+    """A function of any number of arguments, with one rule for all of them."""
+    functions[function] = recorder
+    RULES[function] = Variadic(rule)
+
+
+def dispatched(function):
+    """A decorator: plain arguments go to this function, traced ones to its line of the table, as NumPy's own do."""
+
+    @functools.wraps(function)
+    def dispatch(*arguments, **keywords):
+        if any(type(x) is Traced for x in arguments) or any(type(x) is Traced for x in keywords.values()):
+            return call(dispatch, arguments, keywords)
+        return function(*arguments, **keywords)
+
+    functions[dispatch] = True
+    return dispatch
+
+
+class Holomorphic(Operator):
+    """A complex-linear operator whose adjoint was written as its transpose: A^H Y = conj(A^T conj(Y)).
+
+    Parameters
+    ----------
+    op : Operator
+    real : bool
+        Whether X is real: then the adjoint is the real part.
+    """
+
+    def __init__(self, op, real):
+        self.__dict__.update(op=op, real=real, shape_in=op.shape_in, shape_out=op.shape_out)
+
+    def apply(self, X):
+        return self.op.apply(X)
+
+    def apply_adjoint(self, Y):
+        X = np.conjugate(self.op.apply_adjoint(np.conjugate(Y)))
+        return np.real(X) if self.real else X
+
+    def adjoint(self):
+        return Operator(self.apply_adjoint, self.apply, self.symbol + "ᴴ", self.shape_out, self.shape_in)
+
+    @property
+    def symbol(self):
+        return self.op.symbol
+
+
+def holomorphic(rule, k):
+    """A rule for argument k, written for real arrays and true of complex ones."""
+
+    def complex_rule(y, *arguments, **keywords):
+        op = rule(y, *arguments, **keywords)
+        if y.dtype.kind == "c" and op is not None:
+            return Holomorphic(op, arguments[k].dtype.kind != "c")
+        return op
+
+    return complex_rule
