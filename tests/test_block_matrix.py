@@ -625,7 +625,7 @@ def test_wrong_types_name_the_block():
     for use in (lambda v: A @ v, A.solve):
         with pytest.raises(TypeError, match=r"block \(1, [01]\).*str"):
             use([None, "text"])
-        with pytest.raises(TypeError, match=r"block \(1, 0\).*dict"):
+        with pytest.raises(TypeError, match=r"block \([01], 0\).*dict"):
             use([{}, None])
 
 

@@ -5,7 +5,8 @@ import pytest
 
 import fastbs as fb
 from dense import block, flat, random_array, seconds, well_conditioned
-from fastbs.blocks.factorization import Entry, Factorization, LazyProduct
+from fastbs.blocks.factorization import Factorization
+from fastbs.blocks.lazy import Entry, LazyProduct
 
 N, M, K = 5, 3, 2
 SHAPES = [(M, K)] * N

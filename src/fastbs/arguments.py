@@ -17,7 +17,7 @@ KINDS = "biufcO"  # bool, integers, real, complex, and objects such as Fraction
 
 def is_array(value):
     """Whether the value has a shape and a dtype: an ndarray, a sparse or traced array."""
-    return hasattr(value, "shape") and hasattr(value, "dtype")
+    return hasattr(value, "ndim") and hasattr(value, "dtype")
 
 
 def is_sparse(value):

@@ -89,10 +89,7 @@ class Recording:
                     j += m
                 i += n
         return [
-            [
-                zeros(x, np.shape(value)) if y is None else kept_dtype(blocks[y, k], x)
-                for k, x in enumerate(self.leaves)
-            ]
+            [zeros(x, np.shape(value)) if y is None else kept_dtype(blocks[y, k], x) for k, x in enumerate(self.leaves)]
             for y, value in zip(self.outputs, self.values, strict=True)
         ]
 
@@ -110,7 +107,9 @@ def as_leaf(leaf, where):
     elif isinstance(leaf, (float, int, complex, np.generic, np.ndarray)):
         kind = np.result_type(leaf).kind if not isinstance(leaf, int) else "i"
     else:
-        raise DtypeError(f"{where} must be a float array or number because it is differentiated; got {type(leaf).__name__}")
+        raise DtypeError(
+            f"{where} must be a float array or number because it is differentiated; got {type(leaf).__name__}"
+        )
     if kind != "f":
         raise DtypeError(
             f"{where} must be real floating point because it is differentiated; got {getattr(leaf, 'dtype', type(leaf).__name__)}"
@@ -166,7 +165,9 @@ def value_and_grad(f, argnums=0, has_aux=False):
         recording = Recording(f, arguments, keywords, as_tuple(argnums), "grad", has_aux)
         value = recording.value
         if np.shape(value) != ():
-            raise ShapeError(f"grad: f must return a scalar because its gradient is asked for; got shape {np.shape(value)}, use jacobian")
+            raise ShapeError(
+                f"grad: f must return a scalar because its gradient is asked for; got shape {np.shape(value)}, use jacobian"
+            )
         dtype = value.dtype if is_array(value) else np.dtype(float)
         gradient = recording.unflatten(recording.pull([dtype.type(1)]))
         gradient = tuple(gradient) if isinstance(argnums, tuple) else gradient[0]
@@ -221,7 +222,9 @@ def vjp(f, *primals):
 def matching(g, recording):
     leaves = optree.tree_leaves(g)
     if len(leaves) != len(recording.values):
-        raise ShapeError(f"vjp: the cotangent must have {len(recording.values)} arrays because the value has; got {len(leaves)}")
+        raise ShapeError(
+            f"vjp: the cotangent must have {len(recording.values)} arrays because the value has; got {len(leaves)}"
+        )
     for k, (leaf, y) in enumerate(zip(leaves, recording.values, strict=True)):
         if np.shape(leaf) != np.shape(y):
             raise ShapeError(f"vjp: cotangent {k} must be {np.shape(y)} because the value is; got {np.shape(leaf)}")

@@ -237,7 +237,15 @@ class Operator(TapedOperator):
             return NotImplemented
         return Scaled(scalar, self).replace(divided=True)
 
+    def __radd__(self, other):
+        return add([(other, 1), (self, 1)]) if isinstance(other, Operator) else NotImplemented
+
+    def __rsub__(self, other):
+        return add([(other, 1), (self, -1)]) if isinstance(other, Operator) else NotImplemented
+
     def __rmatmul__(self, other):
+        if isinstance(other, Operator):
+            return compose(other, self)
         raise TypeError(
             f"{type(self).__name__}.__rmatmul__: the left factor must be an operator because operators act "
             f"on what stands to their right; got {type(other).__name__}, write fb.Left(A) @ op"
@@ -276,12 +284,12 @@ class Operator(TapedOperator):
         ShapeError
             If the operator does not take this shape; the message holds both.
         """
+        if shape is None:  # of what an operator without shapes gives
+            return None if self.shape_out is None or None in self.shape_out else self.shape_out
         shape = tuple(shape)
         shape_in, shape_out = self.shapes_at(len(shape))
-        if shape_in is None:
-            if shape_out is None:
-                return shape
-            return shape_out
+        if shape_in is None or shape_out is None:
+            return shape if shape_out is None else shape_out
         stack = len(shape) - len(shape_in)
         core = shape[stack:]
         if stack < 0 or any(m is not None and m != n for m, n in zip(shape_in, core, strict=True)):
@@ -292,7 +300,11 @@ class Operator(TapedOperator):
 
     def takes(self, X):
         """Whether the operator acts on something that is neither an array nor a number, such as a tuple."""
-        return False
+        return "forward" in self.__dict__ and self.shape_in is None and isinstance(X, (list, tuple))
+
+    def is_unstacked(self, rank):
+        """Whether arrays of this rank are no stacks of directions: vectors for Left and Right."""
+        return self.shape_in is not None and rank < len(self.shape_in)
 
     def check(self, X):
         """The shape of A X; ShapeError if the operator does not take X."""
@@ -318,7 +330,9 @@ class Operator(TapedOperator):
         shape_in = self._complete(shape_in, "to_dense")
         size = int(np.prod(shape_in))
         basis = np.eye(size, dtype=self.dtype).reshape(size, *shape_in[::-1])
-        columns = np.asarray(self @ np.transpose(basis, (0, *range(len(shape_in), 0, -1))))
+        basis = np.transpose(basis, (0, *range(len(shape_in), 0, -1)))
+        columns = np.stack([self @ X for X in basis]) if self.is_unstacked(len(shape_in)) and size else self @ basis
+        columns = np.asarray(columns)
         columns = np.transpose(columns, (0, *range(columns.ndim - 1, 0, -1)))
         return np.ascontiguousarray(columns.reshape(size, int(np.prod(columns.shape[1:]))).T)
 
@@ -406,7 +420,7 @@ def rebuild(cls, attributes):
 
 def explicit(op):
     """The same operator with arrays in place of kept factors."""
-    leaves = (leaf @ np.eye(len(leaf)) if hasattr(leaf, "solver") else leaf for leaf in leaves_of(op))
+    leaves = (leaf @ np.eye(len(leaf), dtype=leaf.dtype) if hasattr(leaf, "solver") else leaf for leaf in leaves_of(op))
     return with_leaves(op, leaves) if op.fields else op
 
 
@@ -469,15 +483,25 @@ class Composition(Operator):
             return self.shape_in, self.shape_out
         return self.operators[-1].shapes_at(rank)[0] or self.shape_in, self.shape_out
 
+    @property
+    def precedence(self):
+        return max(op.precedence for op in self.operators)
+
     def shape_of(self, shape):
+        refuse_stack(self, shape)
         for op in reversed(self.operators):
             shape = op.shape_of(shape)
         return shape
+
+    def is_unstacked(self, rank):
+        return any(op.is_unstacked(rank) for op in self.operators)
 
     def takes(self, X):
         return self.operators[-1].takes(X)
 
     def check(self, X):
+        if is_array(X):
+            refuse_stack(self, X.shape)
         shape = self.operators[-1].check(X)
         for op in self.operators[-2::-1]:
             shape = op.shape_of(shape)
@@ -513,10 +537,19 @@ class Sum(Operator):
             total = (values.add if sign == 1 else values.subtract)(total, op.apply(X))
         return total
 
+    @property
+    def precedence(self):
+        return max(op.precedence for op in self.operators)
+
+    def is_unstacked(self, rank):
+        return any(op.is_unstacked(rank) for op in self.operators)
+
     def takes(self, X):
-        return self.operators[0].takes(X)
+        return all(op.takes(X) for op in self.operators)
 
     def check(self, X):
+        if is_array(X):
+            refuse_stack(self, X.shape)
         return self._agreed([op.check(X) for op in self.operators], X)
 
     def adjoint(self):
@@ -536,6 +569,7 @@ class Sum(Operator):
         return self.shape_in, self.shape_out
 
     def shape_of(self, shape):
+        refuse_stack(self, shape)
         return self._agreed([op.shape_of(shape) for op in self.operators], shape)
 
     def _agreed(self, shapes, given):
@@ -571,6 +605,13 @@ class Scaled(Operator):
     def apply(self, X):
         return (values.divide if self.divided else values.scale)(self.scalar, self.operator.apply(X))
 
+    @property
+    def precedence(self):
+        return self.operator.precedence
+
+    def is_unstacked(self, rank):
+        return self.operator.is_unstacked(rank)
+
     def takes(self, X):
         return self.operator.takes(X)
 
@@ -584,7 +625,7 @@ class Scaled(Operator):
         return Scaled(self.scalar, self.operator.T).replace(divided=self.divided)
 
     def inverse(self):
-        if isinstance(self.scalar, numbers.Number) and self.scalar == 0:
+        if (is_array(self.scalar) or isinstance(self.scalar, numbers.Number)) and self.scalar == 0:
             raise SingularError("Scaled.inv: the scalar must be nonzero because it is divided by; got 0")
         return Scaled(self.scalar, self.operator.inverse()).replace(divided=not self.divided)
 
@@ -596,8 +637,14 @@ class Scaled(Operator):
 
     @property
     def dtype(self):
-        inner = self.operator.dtype
-        return np.result_type(self.scalar) if inner is None else np.result_type(inner, self.scalar)
+        inner, scalar = self.operator.dtype, self.scalar
+        if is_array(scalar):
+            return scalar.dtype if inner is None else np.result_type(inner, scalar.dtype)
+        if not isinstance(scalar, (int, float, complex)):
+            return np.dtype(object)  # Fraction, Decimal, symbols
+        if inner is None:  # Python's numbers adapt to what they multiply
+            return np.dtype(complex) if isinstance(scalar, complex) else None
+        return np.result_type(inner, scalar)
 
     @property
     def symbol(self):
@@ -627,6 +674,12 @@ def number(scalar):
 def compose(outer, inner):
     """``outer @ inner`` as one flat list; neighbours that collapse do so where the two lists meet."""
     shape_in, shape_out = link(outer, inner)
+    if outer.is_zero or inner.is_zero:
+        zero = outer if outer.is_zero else inner
+        return zero.replace(
+            shape_in=outer.shape_in if shape_in is None and inner.is_zero else shape_in,
+            shape_out=inner.shape_out if shape_out is None and outer.is_zero else shape_out,
+        )
     left, right = list(factors(outer)), list(factors(inner))
     while left and right:
         joint = left[-1].joined(right[0])
@@ -636,8 +689,6 @@ def compose(outer, inner):
             break
         left.pop()
         right[0] = joint
-        while len(right) > 1 and (absorbed := right[0].joined(right[1])) is not None:
-            right[:2] = [absorbed]
     operators = (*left, *right)
     return operators[0] if len(operators) == 1 else Composition(operators, shape_in, shape_out)
 
@@ -648,12 +699,11 @@ def factors(op):
 
 def add(terms):
     """The sum of sign * operator as one flat list; zeros are dropped, their shapes kept."""
-    operators, signs, shapes = [], [], None
+    operators, signs, shapes = [], [], (None, None)
+    rank = min((len(op.shape_in) for op, _ in terms if op.shape_in is not None), default=None)
     for op, sign in terms:
-        if shapes is None:
-            shapes = (op.shape_in, op.shape_out)
-        else:
-            shapes = tuple(common(a, b, op) for a, b in zip(shapes, (op.shape_in, op.shape_out), strict=True))
+        own = (op.shape_in, op.shape_out) if rank is None else op.shapes_at(rank)
+        shapes = tuple(common(a, b, op) for a, b in zip(shapes, own, strict=True))
         inner = zip(op.operators, op.signs, strict=True) if isinstance(op, Sum) else ((op, 1),)
         for term, inner_sign in inner:
             operators.append(term)
@@ -678,8 +728,21 @@ def common(a, b, op):
         ) from None
 
 
+def refuse_stack(op, shape):
+    """A composite whose parts read an array differently, as a stack of vectors and as a matrix, takes neither."""
+    if op.shape_in is None or shape is None or len(shape) <= len(op.shape_in):
+        return
+    if op.is_unstacked(len(op.shape_in)):
+        raise ShapeError(
+            f"{type(op).__name__}.apply: X must be {text(op.shape_in)} because Left and Right take vectors without a "
+            f"stack; got {text(shape)}"
+        )
+
+
 def scale(scalar, op):
     """``scalar * op``; numbers in front of numbers are multiplied."""
+    if isinstance(scalar, np.ndarray):
+        scalar = scalar[()]  # 0-d arrays are numbers
     if op.is_zero:
         return op
     if isinstance(op, Scaled) and not op.divided:

@@ -4,6 +4,7 @@ import numpy as np
 
 from ._trace import Node, steps
 from .rules.table import RULES
+from .values import add
 
 __all__ = ["derivative", "pull_back", "push_forward"]
 
@@ -14,6 +15,11 @@ def derivative(node, k):
     if rules is None or rules[k] is None:
         return None
     return rules[k](node.value, *node.values, **node.keywords)
+
+
+def plus(x, y):
+    """x + y; the results of a step with several are tuples, with None for zero."""
+    return add(x, y) if type(x) is tuple or y is None else x + y
 
 
 def pull_back(inputs, outputs, cotangents):
@@ -48,7 +54,7 @@ def pull_back(inputs, outputs, cotangents):
                 if op is not None:
                     term = op.apply_adjoint(g)
                     known = solution.get(argument)
-                    solution[argument] = term if known is None else known + term
+                    solution[argument] = term if known is None else plus(known, term)
     return [found.get(node) for node in inputs]
 
 
@@ -75,7 +81,7 @@ def push_forward(inputs, outputs, tangents):
                 op = rules[k](node.value, *values, **node.keywords)
                 if op is not None:
                     term = op.apply(solution[argument])
-                    total = term if total is None else total + term
+                    total = term if total is None else plus(total, term)
         if total is not None:
             solution[node] = total
     return [solution.get(node) for node in outputs]

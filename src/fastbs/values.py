@@ -3,7 +3,7 @@
 from .errors import ShapeError
 from .shapes import text
 
-__all__ = ["add", "divide", "negate", "scale", "subtract"]
+__all__ = ["add", "divide", "fresh", "negate", "scale", "subtract"]
 
 
 def add(x, y):
@@ -13,7 +13,7 @@ def add(x, y):
     if y is None:
         return x
     if isinstance(x, (tuple, list)):
-        return type(x)(add(a, b) for a, b in zip(x, y, strict=True))
+        return type(x)(add(a, b) for a, b in pairs(x, y))
     return x + y if shape_of(x) == shape_of(y) else refuse(x, y)
 
 
@@ -24,7 +24,7 @@ def subtract(x, y):
     if x is None:
         return negate(y)
     if isinstance(x, (tuple, list)):
-        return type(x)(subtract(a, b) for a, b in zip(x, y, strict=True))
+        return type(x)(subtract(a, b) for a, b in pairs(x, y))
     return x - y if shape_of(x) == shape_of(y) else refuse(x, y)
 
 
@@ -47,6 +47,21 @@ def divide(s, x):
     if isinstance(x, (tuple, list)):
         return type(x)(divide(s, a) for a in x)
     return None if x is None else x / s
+
+
+def fresh(x, given):
+    """A value that shares no memory with the one it was made from, if it is that one."""
+    if isinstance(x, (tuple, list)):
+        return type(x)(fresh(a, b) for a, b in zip(x, given, strict=True)) if x is given else x
+    return x.copy() if x is given and hasattr(x, "ndim") and hasattr(x, "copy") else x
+
+
+def pairs(x, y):
+    """The entries of two tuples or lists of one length."""
+    if not isinstance(y, (tuple, list)) or len(x) != len(y):
+        count = len(y) if isinstance(y, (tuple, list)) else type(y).__name__
+        raise ShapeError(f"terms must have as many entries because they are added; got {len(x)} and {count}")
+    return zip(x, y, strict=True)
 
 
 def shape_of(x):

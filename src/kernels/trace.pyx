@@ -6,13 +6,19 @@ with ``A[i] = v`` and ``x += y`` trace by value. Nothing is global but a counter
 nodes, and vanishes with them.
 
 Traces nest. Each has a level, newer traces a higher one; a step belongs to the highest level among its
-arguments and is computed on their values, which may be traced themselves at a lower level.
+arguments and is computed on their values, which may be traced themselves at a lower level. When the traced
+function has returned, its trace has ended: what leaked out of it can be looked at, but takes no further steps.
+
+A program's arrays share memory, traced ones do not. What NumPy returns as a view of an argument remembers whose
+view it is; a view that was changed in place blocks its array until it is assigned back to its place, and a view of
+an array that was changed cannot be used. So no change is lost silently.
 
 This module knows no derivatives: `functions` says which NumPy functions can be recorded, and how.
 """
 
 import os
 
+cimport cython
 from cpython.object cimport Py_EQ, Py_GE, Py_GT, Py_LE, Py_LT, Py_NE, PyObject
 from cpython.number cimport (
     PyNumber_Add, PyNumber_And, PyNumber_FloorDivide, PyNumber_Multiply, PyNumber_Or, PyNumber_Remainder,
@@ -54,6 +60,14 @@ internal_places = tuple([os.path.dirname(module.__file__) + os.sep for module in
 cdef dict _functions = functions
 
 
+cdef class Trace:
+    """One run of a traced function."""
+
+    cdef readonly long level
+    cdef readonly bint ended
+
+
+@cython.trashcan(True)
 cdef class Node:
     """One step: ``value = function(*arguments, **keywords)``; arguments of the same level are nodes."""
 
@@ -61,6 +75,7 @@ cdef class Node:
     cdef readonly object function     # None for an input of the trace
     cdef readonly tuple arguments
     cdef readonly dict keywords
+    cdef readonly Trace trace
     cdef readonly long level
     cdef readonly long long serial    # steps are numbered as they happen
     cdef object code                  # of the program that asked for the step, and
@@ -85,13 +100,14 @@ cdef class Node:
         return np.shape(self.value)
 
 
-cdef Node new_node(object value, object function, tuple arguments, dict keywords, long level):
+cdef Node new_node(object value, object function, tuple arguments, dict keywords, Trace trace):
     cdef Node node = Node.__new__(Node)
     node.value = value
     node.function = function
     node.arguments = arguments
     node.keywords = keywords
-    node.level = level
+    node.trace = trace
+    node.level = trace.level
     global serial
     serial += 1
     node.serial = serial
@@ -138,9 +154,14 @@ cdef Traced wrap(Node node):
     return traced
 
 
-def trace_input(value, long level):
-    """A traced value that is an input of the trace of this level."""
-    return wrap(new_node(value, None, (), {}, level))
+cdef Traced trace_input(object value, Trace trace):
+    # a traced value that is an input of the trace; a traced leaf keeps the value it has now
+    return wrap(new_node(snapshot(value), None, (), {}, trace))
+
+
+cdef inline object snapshot(object value):
+    # what a name stands for now: in-place operations move the name, not this
+    return wrap((<Traced> value).current()) if type(value) is Traced else value
 
 
 def node_of(Traced traced):
@@ -160,32 +181,92 @@ def record(function, arguments, keywords=None):
 
     Returns
     -------
-    Traced
+    Traced; the plain result if no argument is traced
     """
     return record_step(function, tuple(arguments), {} if keywords is None else keywords)
 
 
-cdef Traced record_step(object function, tuple arguments, dict keywords):
-    cdef long level = 0
+cdef object record_step(object function, tuple arguments, dict keywords):
+    cdef Trace trace = None
     cdef Node node
+    cdef Traced result
     cdef list values, kept
     for argument in arguments:
         if type(argument) is Traced:
             node = (<Traced> argument).current()
-            if node.level > level:
-                level = node.level
+            if trace is None or node.level > trace.level:
+                trace = node.trace
+        elif isinstance(argument, REFUSED):
+            raise refused(function, argument)
+    if trace is None:
+        return function(*arguments, **keywords)
+    running(trace, function)
     values, kept = [], []
     for argument in arguments:
         if type(argument) is Traced:
             node = (<Traced> argument).current()
-            if node.level == level:
+            if node.trace is trace:
                 values.append(node.value)
                 kept.append(node)
                 continue
+            argument = wrap(node)
         values.append(argument)
         kept.append(argument)
     value = function(*values, **keywords) if keywords else function(*values)
-    return wrap(new_node(value, function, tuple(kept), keywords, level))
+    result = wrap(new_node(value, function, tuple(kept), keywords, trace))
+    if type(value) is Traced:
+        if (<Traced> value)._base is None:
+            return result
+    elif type(value) is not cnp.ndarray or value.base is None:
+        return result
+    for argument in arguments:
+        if type(argument) is Traced and (<Traced> argument)._node.trace is trace:
+            if shares(value, (<Traced> argument)._node.value):
+                result._base = argument
+                result._base_node = (<Traced> argument)._node
+                break
+    return result
+
+
+cdef bint shares(object value, object source):
+    # whether a result is a view of an argument: NumPy says so, or the trace below does
+    cdef Traced view
+    if type(value) is Traced:
+        view = value
+        while view is not None:
+            if view is source:
+                return True
+            view = view._base
+        return False
+    return isinstance(source, cnp.ndarray) and owner(value) is owner(source)
+
+
+cdef object owner(object array):
+    while isinstance(array.base, cnp.ndarray):
+        array = array.base
+    return array
+
+
+# arrays whose operators are others than ndarray's
+cdef tuple REFUSED = (np.ma.MaskedArray, np.matrix)
+
+
+cdef object refused(object function, object argument):
+    return TraceError(
+        f"{getattr(function, '__name__', function)}: arguments must be plain arrays because masks and matrix types are not "
+        f"traced; got a {type(argument).__name__}, pass x.filled() or np.asarray(x), and masks as boolean arrays"
+    )
+
+
+cdef int running(Trace trace, object function) except -1:
+    # steps happen while the traced function runs
+    if trace.ended:
+        raise TraceError(
+            f"{getattr(function, '__name__', function)}: a traced value must not be used after its function has returned "
+            "because nothing can be differentiated any more; got one that was left behind, return it from the function "
+            "(with has_aux=True beside a loss) instead of storing it elsewhere"
+        )
+    return 0
 
 
 def call(function, arguments, keywords):
@@ -214,28 +295,36 @@ ctypedef object (*number_function)(object, object)
 cdef object binary(object ufunc, number_function compute, object x, object y):
     # x op y: NumPy's operators on the values; for scalars they are ten times faster than the ufunc
     cdef Node a = None, b = None
-    cdef long level = 0
+    cdef Trace trace = None
     cdef object p = x, q = y, m = x, n = y
     if type(x) is Traced:
         a = (<Traced> x).current()
-        level = a.level
+        trace = a.trace
     elif not is_operand(x):
         return NotImplemented
     else:
         p = m = as_operand(x)
     if type(y) is Traced:
         b = (<Traced> y).current()
-        if b.level > level:
-            level = b.level
+        if trace is None or b.level > trace.level:
+            trace = b.trace
     elif not is_operand(y):
         return NotImplemented
     else:
         q = n = as_operand(y)
-    if a is not None and a.level == level:
-        p, m = a.value, a
-    if b is not None and b.level == level:
-        q, n = b.value, b
-    return wrap(new_node(compute(p, q), ufunc, (m, n), no_keywords, level))
+    if trace.ended:
+        running(trace, ufunc)
+    if a is not None:
+        if a.trace is trace:
+            p, m = a.value, a
+        else:
+            p = m = wrap(a)
+    if b is not None:
+        if b.trace is trace:
+            q, n = b.value, b
+        else:
+            q = n = wrap(b)
+    return wrap(new_node(compute(p, q), ufunc, (m, n), no_keywords, trace))
 
 
 cdef inline bint is_operand(object x):
@@ -243,6 +332,8 @@ cdef inline bint is_operand(object x):
     cdef object kind = type(x)
     if kind is float or kind is int or kind is cnp.ndarray or kind is float64:
         return True
+    if isinstance(x, REFUSED):
+        raise refused("operator", x)
     return getattr(kind, "__array_ufunc__", True) is not None
 
 
@@ -263,7 +354,7 @@ cdef dict no_keywords = {}
 cdef object float64 = np.float64
 cdef object add = np.add, subtract = np.subtract, multiply = np.multiply, divide = np.true_divide
 cdef object power = np.power, matmul = np.matmul, negative = np.negative, remainder = np.remainder
-cdef object floor_divide = np.floor_divide, absolute = np.absolute
+cdef object floor_divide = np.floor_divide, absolute = np.absolute, positive = np.positive
 cdef dict COMPARISONS = {
     Py_LT: np.less, Py_LE: np.less_equal, Py_GT: np.greater, Py_GE: np.greater_equal, Py_EQ: np.equal, Py_NE: np.not_equal,
 }
@@ -276,35 +367,84 @@ def constant_error(what, way_out):
     )
 
 
+class MissingAttribute(TraceError, AttributeError):
+    """An attribute of arrays that traced values do not have; `hasattr` says so."""
+
+
+cdef object deliver(str name, object result, object out):
+    # what a function returns for out=: the destination, changed
+    if type(out) is not Traced:
+        raise constant_error(
+            f"{name}(out=)",
+            f"got a plain {type(out).__name__} as destination: leave out= away, or make the array with np.zeros_like(x)",
+        )
+    return (<Traced> out).replace(result)
+
+
+cdef bint is_number(object value):
+    # NumPy's scalars are immutable: x += y gives the name x to another number
+    while type(value) is Traced:
+        value = (<Traced> value)._node.value
+    return not isinstance(value, cnp.ndarray)
+
+
+@cython.trashcan(True)
 cdef class Traced:
     """A value of a program that is being traced; behaves like the array or number it stands for."""
 
     cdef Node _node
     cdef Traced _base          # the traced array this is a view of
     cdef Node _base_node       # what the base was then
-    cdef object _place         # how to put it back: the function that rebuilds the base
+    cdef object _place         # the index it was taken with, where it was taken with one
     cdef bint _pending         # changed in place as a view, and not yet put back
+    cdef int _blocked          # how many views of it, and of those, are pending
 
     __array_priority__ = 2000.0
 
     cdef Node current(self):
+        cdef Traced base = self._base
+        cdef Node then = self._base_node
         if self._pending:
             raise TraceError(
                 "Traced: a view that was changed in place must be assigned back to its place first because traced "
-                "arrays have no shared memory; write A[i] += v, or copy the view before changing it"
+                "arrays have no shared memory; write A[i] += v or A[i] = row, or copy the view before changing it"
             )
-        if self._base is not None and self._base._node is not self._base_node:
+        if self._blocked:
             raise TraceError(
-                "Traced: a view must not be used after its array was changed because traced arrays have no shared "
-                "memory; take the view again, or copy it"
+                "Traced: an array must not be used while a changed view of it is pending because traced arrays have no "
+                "shared memory; assign the view back to its place, as in A[i] += v or A[i] = row, or copy it before "
+                "changing it"
             )
+        while base is not None:
+            if base._node is not then or base._blocked:
+                raise TraceError(
+                    "Traced: a view must not be used after its array was changed because traced arrays have no shared "
+                    "memory; take the view again, or copy it before the change"
+                )
+            then = base._base_node
+            base = base._base
         return self._node
+
+    cdef int move(self, Node node) except -1:
+        # the name now stands for another step; a view is pending until it is assigned back
+        self._node = node
+        if self._base is not None and not self._pending:
+            self._pending = True
+            self.block(1)
+        return 0
+
+    cdef int block(self, int change) except -1:
+        cdef Traced base = self._base
+        while base is not None:
+            base._blocked += change
+            base = base._base
+        return 0
 
     # What it is
 
     @property
     def value(self):
-        return self.current().value
+        return snapshot(self.current().value)
 
     @property
     def level(self):
@@ -331,8 +471,15 @@ cdef class Traced:
     def itemsize(self):
         return self.dtype.itemsize
 
+    @property
+    def nbytes(self):
+        return self.size * self.itemsize
+
     def __len__(self):
-        return len(self.current().value)
+        value = self.current().value
+        if np.ndim(value) == 0:
+            raise TypeError("len() of unsized object")
+        return len(value)
 
     def __repr__(self):
         return f"Traced({self._node.value!r})"
@@ -346,7 +493,6 @@ cdef class Traced:
     # NumPy's protocols
 
     def __array_ufunc__(self, ufunc, method, *inputs, **keywords):
-        cdef Traced target
         out = keywords.pop("out", None)
         if method == "__call__":
             if keywords:
@@ -363,44 +509,56 @@ cdef class Traced:
             result = recorder(ufunc, *inputs, **keywords)
         if out is None:
             return result
-        (out,) = out
-        if type(out) is not Traced:
-            raise constant_error(
-                f"{ufunc.__name__}(out=)",
-                f"got a plain {type(out).__name__} as destination: leave out= away, or make the array with np.zeros_like(x)",
-            )
-        target = out
-        target.replace(result)
-        return target
+        if len(out) == 1:
+            return deliver(ufunc.__name__, result, out[0])
+        return tuple([y if given is None else deliver(ufunc.__name__, y, given) for y, given in zip(result, out)])
 
     def __array_function__(self, function, types, arguments, keywords):
-        return call(function, arguments, keywords)
+        if keywords.get("out") is None:
+            return call(function, arguments, keywords)
+        keywords = dict(keywords)
+        out = keywords.pop("out")
+        return deliver(function.__name__, call(function, arguments, keywords), out)
 
     def __array__(self, dtype=None, copy=None):
         raise constant_error(
-            "Traced.__array__", "got a conversion to ndarray: build arrays with np.stack, np.concatenate or fb.array, "
-            "call SciPy through fastbs.scipy, write into np.zeros_like(x), or pass fb.stop_gradient(x) for a constant"
+            "Traced.__array__", "got a conversion to ndarray: build arrays with np.stack, np.concatenate or fb.array, index "
+            "plain ones with np.take(A, i), write into np.zeros_like(x), call SciPy through fastbs.scipy, or pass "
+            "fb.stop_gradient(x) for a constant"
         )
 
     def __float__(self):
-        raise constant_error("float", "got a conversion to float: keep it as it is, or pass fb.stop_gradient(x)")
+        raise conversion("float")
 
     def __int__(self):
-        raise constant_error("int", "got a conversion to int: keep it as it is, or pass fb.stop_gradient(x)")
+        raise conversion("int")
 
     def __complex__(self):
-        raise constant_error("complex", "got a conversion to complex: keep it as it is, or pass fb.stop_gradient(x)")
+        raise conversion("complex")
+
+    def __round__(self, digits=None):
+        raise constant_error("round", "got a conversion to a number: use np.round or np.rint, or fb.stop_gradient(x)")
 
     def __index__(self):
         raise constant_error(
-            "Traced.__index__", "got a traced index: use np.take(A, i), which traces it, or fb.stop_gradient(i)"
+            "Traced.__index__", "got a traced index or length: use np.take(A, i) or fb.array(list)[i], which trace it, or "
+            "fb.stop_gradient(i)"
         )
 
     def item(self, *arguments):
-        raise constant_error("Traced.item", "got a conversion to a number: index with [...] instead, or fb.stop_gradient(x)")
+        raise constant_error("Traced.item", "got a conversion to a number: index with x[i], or pass fb.stop_gradient(x)")
 
     def tolist(self):
-        raise constant_error("Traced.tolist", "got a conversion to a list: iterate over it instead, or fb.stop_gradient(x)")
+        raise constant_error("Traced.tolist", "got a conversion to a list: use list(x), or pass fb.stop_gradient(x)")
+
+    def __reduce_ex__(self, protocol):
+        raise constant_error("pickle", "got a traced value to store: return it from the traced function instead")
+
+    def __copy__(self):
+        return call(np.copy, (self,), {})
+
+    def __deepcopy__(self, memory):
+        return call(np.copy, (self,), {})
 
     def __bool__(self):
         return bool(self.current().value)
@@ -450,10 +608,10 @@ cdef class Traced:
         return x // y, x % y
 
     def __pow__(x, y, z):
-        return binary(power, raise_to, x, y)
+        return NotImplemented if z is not None else binary(power, raise_to, x, y)
 
     def __rpow__(y, x, z):
-        return binary(power, raise_to, x, y)
+        return NotImplemented if z is not None else binary(power, raise_to, x, y)
 
     def __matmul__(x, y):
         return binary(matmul, matrix_multiply, x, y)
@@ -465,10 +623,28 @@ cdef class Traced:
         return record_step(negative, (self,), no_keywords)
 
     def __pos__(self):
-        return self
+        return record_step(positive, (self,), no_keywords)
 
     def __abs__(self):
         return record_step(absolute, (self,), no_keywords)
+
+    def __lshift__(x, y):
+        return call(np.left_shift, (x, y), no_keywords)
+
+    def __rlshift__(y, x):
+        return call(np.left_shift, (x, y), no_keywords)
+
+    def __rshift__(x, y):
+        return call(np.right_shift, (x, y), no_keywords)
+
+    def __rrshift__(y, x):
+        return call(np.right_shift, (x, y), no_keywords)
+
+    def __ilshift__(self, y):
+        return self.in_place(call(np.left_shift, (self, y), no_keywords))
+
+    def __irshift__(self, y):
+        return self.in_place(call(np.right_shift, (self, y), no_keywords))
 
     def __invert__(self):
         return record_step(np.invert, (self,), {})
@@ -499,91 +675,125 @@ cdef class Traced:
     # In place, by value: the name moves to a new step
 
     def __iadd__(self, y):
-        return self.replace(binary(add, PyNumber_Add, self, y))
+        return self.in_place(binary(add, PyNumber_Add, self, y))
 
     def __isub__(self, y):
-        return self.replace(binary(subtract, PyNumber_Subtract, self, y))
+        return self.in_place(binary(subtract, PyNumber_Subtract, self, y))
 
     def __imul__(self, y):
-        return self.replace(binary(multiply, PyNumber_Multiply, self, y))
+        return self.in_place(binary(multiply, PyNumber_Multiply, self, y))
 
     def __itruediv__(self, y):
-        return self.replace(binary(divide, PyNumber_TrueDivide, self, y))
+        return self.in_place(binary(divide, PyNumber_TrueDivide, self, y))
 
     def __ipow__(self, y, z):
-        return self.replace(binary(power, raise_to, self, y))
+        return self.in_place(binary(power, raise_to, self, y))
 
     def __ifloordiv__(self, y):
-        return self.replace(binary(floor_divide, PyNumber_FloorDivide, self, y))
+        return self.in_place(binary(floor_divide, PyNumber_FloorDivide, self, y))
 
     def __imod__(self, y):
-        return self.replace(binary(remainder, PyNumber_Remainder, self, y))
+        return self.in_place(binary(remainder, PyNumber_Remainder, self, y))
 
     def __iand__(self, y):
-        return self.replace(binary(np.bitwise_and, PyNumber_And, self, y))
+        return self.in_place(binary(np.bitwise_and, PyNumber_And, self, y))
 
     def __ior__(self, y):
-        return self.replace(binary(np.bitwise_or, PyNumber_Or, self, y))
+        return self.in_place(binary(np.bitwise_or, PyNumber_Or, self, y))
+
+    def __ixor__(self, y):
+        return self.in_place(binary(np.bitwise_xor, PyNumber_Xor, self, y))
 
     def __imatmul__(self, y):
-        return self.replace(binary(matmul, matrix_multiply, self, y))
+        return self.in_place(binary(matmul, matrix_multiply, self, y))
+
+    cdef object in_place(self, object result):
+        if result is NotImplemented or is_number(self._node.value):
+            return result
+        return self.replace(result)
 
     def replace(self, Traced new):
         """Give this name the value of another, as in-place operations do; shape and dtype must stay."""
         cdef Node node = new.current(), old = self.current()
-        if np.shape(node.value) != np.shape(old.value):
-            raise ValueError(
-                f"Traced: an in-place result must be {np.shape(old.value)} because the array is; got {np.shape(node.value)}"
-            )
-        if np.ndim(old.value):
-            dtype, given = old.value.dtype, node.value.dtype
-            if dtype != given:
-                if not np.can_cast(given, dtype, "same_kind"):
-                    raise TypeError(f"Traced: an in-place result must be {dtype} because the array is; got {given}")
-                node = (<Traced> call(np.astype, (new, dtype), {})).current()
-        self._node = node
-        if self._base is not None:
-            self._pending = True
+        if is_number(old.value):
+            raise TypeError("Traced.replace: the destination must be an array because numbers are immutable; got a number")
+        shape, given = np.shape(old.value), np.shape(node.value)
+        if shape != given:
+            if len(given) > len(shape) or any([n not in (1, m) for n, m in zip(given[::-1], shape[::-1])]):
+                raise ValueError(f"Traced: an in-place result must be {shape} because the array is; got {given}")
+            node = (<Traced> call(np.broadcast_to, (new, shape), {})).current()
+        dtype, given = self.dtype, new.dtype
+        if dtype != given:
+            if not np.can_cast(given, dtype, "same_kind"):
+                raise TypeError(f"Traced: an in-place result must be {dtype} because the array is; got {given}")
+            node = (<Traced> call(np.astype, (wrap(node), dtype), {})).current()
+        if is_number(node.value):
+            node = (<Traced> functions["get"](wrap(node), Ellipsis)).current()
+        self.move(node)
         return self
 
-    def put(self, index, value):
-        """``self[index] = value``"""
-        cdef Traced view
+    def __setitem__(self, index, value):
+        cdef Traced view = None
         if type(value) is Traced:
             view = value
             if view._pending and view._base is self and same_index(view._place, index):
                 view._pending = False
-                value = wrap(view._node)
-                view._base = None
-        self._node = (<Traced> functions["put"](self, index, value)).current()
-        if self._base is not None:
-            self._pending = True
+                view.block(-1)
+            else:
+                view = None
+        self.move((<Traced> functions["put"](self, index, value)).current())
+        if view is not None:
+            view._base_node = self._node
 
-    def __setitem__(self, index, value):
-        self.put(index, value)
+    def __delitem__(self, index):
+        raise ValueError("cannot delete array elements")
 
     def __getitem__(self, index):
-        return functions["get"](self, index)
+        cdef Traced result = functions["get"](self, index)
+        if result._base is self:
+            result._place = index
+        return result
 
-    def view_of(self, Traced base, place):
-        """Remember that this is a view of `base`, so that changes in place are not lost silently."""
+    def __contains__(self, value):
+        return bool(np.any(self == value))
+
+    def view_of(self, Traced base):
+        """Remember that this is a view of `base`, where the value does not say so itself."""
         self._base = base
-        self._base_node = base._node
-        self._place = place
+        self._base_node = base.current()
         return self
 
     def __iter__(self):
-        if np.ndim(self.current().value) == 0:
-            raise TypeError("iteration over a 0-d traced value")
-        return iter([self[i] for i in range(len(self.current().value))])
+        return iterate(self, len(self))
 
     def __getattr__(self, name):
         method = functions.get(("method", name))
-        if method is None:
-            raise AttributeError(
-                f"Traced.{name}: traced values have the attributes of arrays that have a derivative rule; got {name!r}"
-            )
-        return method(self)
+        if method is not None:
+            return method(self)
+        raise MissingAttribute(
+            f"Traced.{name}: a traced value must have a rule for it because others would forget where it came from; use "
+            f"NumPy's functions, or pass fb.stop_gradient(x) for a constant"
+        )
+
+    def __setattr__(self, name, value):
+        raise MissingAttribute(
+            f"Traced.{name}: attributes must not be set because traced arrays have no memory of their own; use np.reshape, "
+            f"x.astype or x[...] = v"
+        )
+
+
+def iterate(array, length):
+    """The rows of an array, each as it is when its turn comes."""
+    for i in range(length):
+        yield array[i]
+
+
+def conversion(kind):
+    """The error for float(x) and its like, which functions of the math module call too."""
+    return constant_error(
+        kind, f"got a conversion to {kind}: keep it as it is, use NumPy's functions instead of math's, or pass "
+        "fb.stop_gradient(x) for a constant"
+    )
 
 
 cdef bint same_index(object a, object b):
@@ -592,7 +802,9 @@ cdef bint same_index(object a, object b):
         return False
     if isinstance(a, tuple):
         return len(a) == len(b) and all([same_index(x, y) for x, y in zip(a, b)])
-    if isinstance(a, (int, slice, type(None), type(Ellipsis))):
+    if isinstance(a, slice):
+        return same_index(a.start, b.start) and same_index(a.stop, b.stop) and same_index(a.step, b.step)
+    if isinstance(a, (int, np.integer)):
         return a == b
     return a is b
 
@@ -611,10 +823,14 @@ def trace(function, values):
     result : whatever the function returned
     level : int
     """
-    cdef long level = next(levels)
-    cdef list inputs = [trace_input(value, level) for value in values]
+    cdef Trace this = Trace.__new__(Trace)
+    this.level = next(levels)
+    cdef list inputs = [trace_input(value, this) for value in values]
     nodes = [(<Traced> traced)._node for traced in inputs]
-    return nodes, function(*inputs), level
+    try:
+        return nodes, function(*inputs), this.level
+    finally:
+        this.ended = True
 
 
 def steps(results):

@@ -7,7 +7,7 @@ from .triangular import Triangular, check_uplo
 __all__ = ["Bidiagonal"]
 
 
-class Bidiagonal(Triangular):
+class Bidiagonal(Triangular, structure=True):
     """A square block matrix with a diagonal and one neighbour of it.
 
     Parameters

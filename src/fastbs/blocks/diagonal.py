@@ -5,7 +5,7 @@ from .bidiagonal import Bidiagonal
 __all__ = ["Diagonal"]
 
 
-class Diagonal(Bidiagonal):
+class Diagonal(Bidiagonal, structure=True):
     """A square block matrix with blocks on its diagonal alone, such as D of a network.
 
     Parameters

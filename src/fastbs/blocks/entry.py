@@ -1,11 +1,13 @@
 """What may stand in a block, and what it becomes."""
 
+import numbers
+
 from ..arguments import is_array, is_scalar
-from ..operator import Operator, Scaled
+from ..operator import Operator, Scaled, Sum, scale
 from ..operators import Identity, Left
 from .row import Row
 
-__all__ = ["adjoint_of", "as_operator", "transpose_of"]
+__all__ = ["adjoint_of", "as_operator", "is_multiple_of_identity", "is_zero_number", "transpose_of"]
 
 
 def as_operator(value, where):
@@ -25,7 +27,8 @@ def as_operator(value, where):
     if isinstance(value, (list, tuple)):
         return Row([as_operator(v, f"{where}[{i}]") for i, v in enumerate(value)])
     if is_scalar(value):
-        return Identity() if isinstance(value, (int, float)) and value == 1 else Scaled(value, Identity())
+        one = isinstance(value, (int, float)) and value == 1
+        return Identity() if one else scale(value, Identity())
     if is_array(value):
         return Left(value)
     if hasattr(type(value), "__matmul__"):
@@ -44,3 +47,15 @@ def adjoint_of(block):
 def transpose_of(block):
     """``block.T``"""
     return block.T
+
+
+def is_zero_number(value):
+    """Whether a block is the number 0."""
+    return (isinstance(value, numbers.Number) or (is_array(value) and value.ndim == 0)) and bool(value == 0)
+
+
+def is_multiple_of_identity(op):
+    """Whether an operator is a number times Identity, so that it can stand in every diagonal block."""
+    if isinstance(op, Scaled):
+        return is_multiple_of_identity(op.operator)
+    return isinstance(op, Identity) or (isinstance(op, Sum) and all(map(is_multiple_of_identity, op.operators)))

@@ -9,11 +9,12 @@ from ..arguments import is_scalar
 from ..backslash import adjoint_rows
 from ..display import draw, html
 from ..errors import ShapeError, StructureError
-from ..operator import Operator, Scaled
+from ..operator import Operator
 from ..operators import Identity
 from ..values import add
-from .entry import adjoint_of, as_operator, transpose_of
+from .entry import adjoint_of, as_operator, is_multiple_of_identity, is_zero_number, transpose_of
 from .factorization import Factorization
+from .lazy import LazyProduct, block_index
 from .vector import block_vector
 
 __all__ = ["BlockMatrix"]
@@ -54,11 +55,16 @@ class BlockMatrix(Operator):
     precedence = 1
     narrower: ClassVar[list] = []  # subclasses, widest first; each knows which positions it holds
 
-    def __init_subclass__(cls, **keywords):
+    def __init_subclass__(cls, structure=False, **keywords):
         super().__init_subclass__(**keywords)
-        BlockMatrix.narrower.append(cls)
+        if structure:
+            BlockMatrix.narrower.append(cls)
 
     def __init__(self, rows):
+        if not isinstance(rows, (list, tuple, np.ndarray)) or not all(
+            isinstance(row, (list, tuple)) or (isinstance(row, np.ndarray) and row.ndim) for row in rows
+        ):
+            raise TypeError(f"BlockMatrix: rows must be a list of lists of blocks; got {rows!r:.60}")
         rows = [list(row) for row in rows]
         widths = {len(row) for row in rows}
         if len(widths) > 1:
@@ -75,9 +81,14 @@ class BlockMatrix(Operator):
         """Store the blocks row by row, columns ascending; None is not stored."""
         rows = [[] for _ in range(shape[0])]
         for (i, j), block in blocks.items():
-            block = as_operator(block, f"{type(self).__name__}: block ({i}, {j})")
-            if block is not None:
-                rows[i].append((j, block))
+            if block is None or (i != j and is_zero_number(block)):
+                continue
+            where = f"{type(self).__name__}: block ({i}, {j})"
+            try:
+                rows[i].append((j, as_operator(block, where)))
+            except (ShapeError, TypeError) as error:
+                message = str(error)
+                raise type(error)(message if message.startswith(where) else f"{where}: {message}") from None
         for row in rows:
             row.sort(key=lambda entry: entry[0])
         self._set(shape=shape, rows=rows)
@@ -118,30 +129,28 @@ class BlockMatrix(Operator):
             raise IndexError(f"{type(self).__name__}: two indices are needed, A[i, j]; got {index!r}")
         if any(isinstance(k, slice) for k in index):
             return self._part(*index)
-        i, j = (self._position(k, axis) for axis, k in enumerate(index))
+        i, j = (block_index(k, n, type(self).__name__) for k, n in zip(index, self.shape, strict=True))
         row = self.rows[i]
         at = bisect.bisect_left(row, j, key=lambda entry: entry[0])
         return row[at][1] if at < len(row) and row[at][0] == j else None
 
-    def _position(self, k, axis):
-        n = self.shape[axis]
-        if not -n <= k < n:
-            raise IndexError(f"{type(self).__name__}: block index {k} is out of range for {n} blocks")
-        return k % n
+    def __len__(self):
+        return self.shape[0]
+
+    def __iter__(self):
+        """The rows, as lists of blocks."""
+        return iter([[self[i, j] for j in range(self.shape[1])] for i in range(self.shape[0])])
 
     def _part(self, *index):
         chosen = [
-            range(*k.indices(n)) if isinstance(k, slice) else [self._position(k, axis)]
-            for axis, (k, n) in enumerate(zip(index, self.shape, strict=True))
+            range(*k.indices(n)) if isinstance(k, slice) else [block_index(k, n, type(self).__name__)]
+            for k, n in zip(index, self.shape, strict=True)
         ]
         columns = {j: new for new, j in enumerate(chosen[1])}
         blocks = {
             (new, columns[j]): block for new, i in enumerate(chosen[0]) for j, block in self.rows[i] if j in columns
         }
         return BlockMatrix.from_blocks((len(chosen[0]), len(chosen[1])), blocks)
-
-    def __len__(self):
-        return self.shape[0]
 
     @property
     def dtype(self):
@@ -177,11 +186,9 @@ class BlockMatrix(Operator):
         return view
 
     def _plus(self, other, sign):
-        if isinstance(other, Operator) and not isinstance(other, BlockMatrix):
-            other = self._as_blocks(other)
-        if not isinstance(other, BlockMatrix):
+        if not isinstance(other, Operator) or other.precedence > self.precedence:
             return NotImplemented
-        return self._combined(other, 1, sign)
+        return self._combined(self._as_blocks(other), 1, sign)
 
     def __radd__(self, other):
         return self._combined(self._as_blocks(other), 1, 1) if isinstance(other, Operator) else NotImplemented
@@ -191,10 +198,11 @@ class BlockMatrix(Operator):
 
     def _as_blocks(self, op):
         """Identity, a multiple of it, or zero as a block matrix of this shape."""
+        if isinstance(op, BlockMatrix):
+            return op
         if op.is_zero:
             return BlockMatrix.from_blocks(self.shape, {})
-        is_multiple = isinstance(op, Scaled) and isinstance(op.operator, Identity)
-        if not (is_multiple or isinstance(op, Identity)):
+        if not is_multiple_of_identity(op):
             raise StructureError(
                 f"{type(self).__name__}.__add__: an operator must be a multiple of Identity because it stands "
                 f"in every diagonal block; got {type(op).__name__}"
@@ -251,6 +259,10 @@ class BlockMatrix(Operator):
                 return NotImplemented
             if isinstance(X, Identity):
                 return self
+            if is_multiple_of_identity(X):
+                return self._map(lambda block: block @ X)
+            if "forward" in X.__dict__:  # a user's own, on block vectors
+                return LazyProduct((self, X))
             raise TypeError(
                 f"{type(self).__name__}.__matmul__: the right side must be a block matrix or a block vector "
                 f"because blocks act on blocks; got {type(X).__name__}"
@@ -263,12 +275,19 @@ class BlockMatrix(Operator):
     def __rmatmul__(self, other):
         if isinstance(other, Identity):
             return self
+        if isinstance(other, Operator) and is_multiple_of_identity(other):
+            return self._map(lambda block: other @ block)
+        if isinstance(other, Operator) and "forward" in other.__dict__:
+            return LazyProduct((other, self))
         if isinstance(other, Operator):
             raise TypeError(
                 f"{type(self).__name__}.__rmatmul__: the left side must be a block matrix because the result of "
                 f"a block matrix is a block vector; got {type(other).__name__}"
             )
-        return super().__rmatmul__(other)
+        raise TypeError(
+            f"{type(self).__name__}.__rmatmul__: the left factor must be a block matrix because the result is a block "
+            f"vector; got {type(other).__name__}, write fb.BlockMatrix([[...]])"
+        )
 
     def inverse(self):
         return Factorization(self)
@@ -287,6 +306,16 @@ class BlockMatrix(Operator):
         """
         return Factorization(self) @ b
 
+    def row_shape(self, i):
+        """The shape of entry i of a result as far as blocks tell it."""
+        return next((b.shape_out for _, b in self.rows[i] if getattr(b, "shape_out", None) is not None), None)
+
+    def column_shape(self, j):
+        """The shape of entry j of a block vector as far as blocks tell it."""
+        return next(
+            (b.shape_in for (_, k), b in self.items() if k == j and getattr(b, "shape_in", None) is not None), None
+        )
+
     def apply(self, v):
         result = []
         for i, row in enumerate(self.rows):
@@ -295,8 +324,9 @@ class BlockMatrix(Operator):
                 if v[j] is not None:
                     try:
                         total = add(total, block @ v[j])
-                    except (ShapeError, ValueError) as error:
-                        raise ShapeError(
+                    except (TypeError, ValueError) as error:
+                        kind = TypeError if isinstance(error, TypeError) else ShapeError
+                        raise kind(
                             f"{type(self).__name__}.__matmul__: block ({i}, {j}) and entry {j}: {error}"
                         ) from error
             result.append(total)
@@ -329,16 +359,28 @@ class BlockMatrix(Operator):
             Shape of every entry of a block vector; needed where operators leave axes free.
         """
         shape_in = list(shape_in) if shape_in is not None else [None] * self.shape[1]
+        if len(shape_in) != self.shape[1]:
+            raise ShapeError(
+                f"{type(self).__name__}.to_dense: shape_in must have {self.shape[1]} shapes because there are as many "
+                f"block columns; got {len(shape_in)}"
+            )
         dense = {}
-        heights, widths = [None] * self.shape[0], [None] * self.shape[1]
+        heights = [None] * self.shape[0]
+        widths = [None if shape is None else int(np.prod(shape)) for shape in shape_in]
         for (i, j), block in self.items():
             dense[i, j] = part = block.to_dense(shape_in[j])
-            heights[i], widths[j] = part.shape
-        for sizes, shapes in ((heights, [None] * self.shape[0]), (widths, shape_in)):
-            for k, shape in enumerate(shapes):
-                if sizes[k] is None:
-                    sizes[k] = 1 if shape is None else int(np.prod(shape))
-        result = np.zeros((sum(heights), sum(widths)), np.result_type(*dense.values()) if dense else float)
+            for sizes, k, n in ((heights, i, part.shape[0]), (widths, j, part.shape[1])):
+                if sizes[k] not in (None, n):
+                    raise ShapeError(
+                        f"{type(self).__name__}.to_dense: block ({i}, {j}) must have {sizes[k]} rows or columns because "
+                        f"its neighbours have; got {part.shape}"
+                    )
+                sizes[k] = n
+        is_square = self.shape[0] == self.shape[1]
+        widths = [n if n is not None else heights[k] if is_square else 1 for k, n in enumerate(widths)]
+        widths = [1 if n is None else n for n in widths]
+        heights = [n if n is not None else widths[k] if is_square else 1 for k, n in enumerate(heights)]
+        result = np.zeros((sum(heights), sum(widths)), self.dtype or (np.result_type(*dense.values()) if dense else float))
         rows, columns = (np.concatenate([[0], np.cumsum(sizes)]).astype(int) for sizes in (heights, widths))
         for (i, j), part in dense.items():
             result[rows[i] : rows[i + 1], columns[j] : columns[j + 1]] = part

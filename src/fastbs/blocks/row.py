@@ -30,11 +30,14 @@ class Row(Operator):
 
     def __init__(self, operators):
         shape = None
+        known = [op.shape_out for op in operators if op is not None and op.shape_out is not None]
+        rank = min(map(len, known), default=None)
         for i, op in enumerate(operators):
             if op is None or op.shape_out is None:
                 continue
+            shape_out = op.shapes_at(rank)[1]
             try:
-                shape = op.shape_out if shape is None else unify(shape, op.shape_out)
+                shape = shape_out if shape is None else unify(shape, shape_out)
             except ShapeError:
                 raise ShapeError(
                     f"Row: operator {i} must give {text(shape)} because results are added; got {text(op.shape_out)}"
@@ -57,7 +60,15 @@ class Row(Operator):
     def transposed(self):
         return Column(tuple(None if op is None else op.T for op in self.operators), self.shape_out)
 
+    def shape_of(self, shape):
+        return super().shape_of(None)
+
     def check(self, X):
+        if not isinstance(X, (tuple, list)):
+            raise TypeError(
+                f"Row.apply: the right side must be a tuple of {len(self.operators)} parameters because the row has as "
+                f"many operators; got {type(X).__name__}"
+            )
         if len(X) != len(self.operators):
             raise ShapeError(
                 f"Row.apply: the tuple must have {len(self.operators)} parameters because the row has as many "
@@ -99,6 +110,7 @@ class Column(Operator):
         for op in self.operators:
             if op is not None:
                 op.shape_of(shape)
+        return None  # a tuple
 
     @property
     def symbol(self):

@@ -12,7 +12,7 @@ def check_uplo(uplo, where):
     return uplo
 
 
-class Triangular(BlockMatrix):
+class Triangular(BlockMatrix, structure=True):
     """A square block matrix with all blocks on one side of the diagonal.
 
     Parameters

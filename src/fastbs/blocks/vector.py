@@ -1,18 +1,35 @@
 """Block vectors: lists with one entry a block row, None for zero."""
 
+import numpy as np
+
 from ..arguments import is_array
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 
 __all__ = ["block_vector"]
 
 
 def block_vector(v, n, where):
     """The entries of a block vector: a list, a tuple, or an array with one entry a block row in front."""
-    if isinstance(v, (str, bytes, dict, set)) or not hasattr(v, "__len__") or (is_array(v) and v.ndim == 0):
+    if not isinstance(v, (list, tuple)) and not (is_array(v) and v.ndim):
         raise TypeError(
             f"{where} must be a block vector, a list with one entry a block row, because blocks act on its "
             f"entries; got {type(v).__name__}"
         )
+    if isinstance(v, np.ma.MaskedArray):
+        raise DtypeError(f"{where} must be plain because masks are not propagated; got a masked array")
     if len(v) != n:
         raise ShapeError(f"{where} must have {n} entries because there are as many block rows; got {len(v)}")
-    return list(v)
+    v = list(v)
+    for i, entry in enumerate(v):
+        if type(entry) is not np.ndarray and entry is not None:
+            check_entry(entry, f"{where}: entry {i}")
+    return v
+
+
+def check_entry(entry, where):
+    """Entries are arrays, numbers, tuples of parameters, or block vectors; what else they are, blocks will say."""
+    if isinstance(entry, np.ma.MaskedArray):
+        raise DtypeError(f"{where} must be plain because masks are not propagated; got a masked array")
+    if isinstance(entry, (list, tuple)):
+        for k, part in enumerate(entry):
+            check_entry(part, f"{where}[{k}]")

@@ -52,9 +52,10 @@ def html(A):
         f'<tr style="{ROW}">{"".join(cell(blocks, i, j, text) for j, text in zip(columns, texts, strict=True))}</tr>'
         for i, texts in zip(rows, table, strict=True)
     )
-    facts = [f"{A.shape[0]}×{A.shape[1]} blocks", f"{len(blocks)} nonzero", *([str(A.dtype)] if A.dtype else [])]
     kind = "block matrix" if type(A).__name__ == "BlockMatrix" else type(A).__name__.lower()
-    caption = f'<caption style="{CAPTION}">{escape(", ".join([kind, *facts]))}</caption>'
+    dtype = "" if A.dtype is None else f", {A.dtype}"
+    caption = escape(f"{kind}, {A.shape[0]}×{A.shape[1]} blocks, {len(blocks)} nonzero{dtype}")
+    caption = f'<caption style="{CAPTION}">{caption}</caption>'
     return f'<table style="{TABLE}">{caption}<tbody>{body}</tbody></table>'
 
 

@@ -9,9 +9,10 @@ from .names import symbols
 
 __all__ = ["spy"]
 
-# Okabe and Ito's colours, which the colour-blind tell apart, and greys for what has no letter of its own.
+# Okabe and Ito's seven colours and four that are as far from them and from each other as the seven are: for usual
+# sight, and simulated for deuteranopia, protanopia and tritanopia.
 COLOURS = {
-    "identity": "#8c8c8c",
+    "identity": "#c0c0c0",
     "left": "#0072b2",
     "right": "#56b4e9",
     "Hadamard": "#e69f00",
@@ -19,9 +20,9 @@ COLOURS = {
     "inner": "#cc79a7",
     "product": "#d55e00",
     "sum": "#f0e442",
-    "row": "#7a5cc4",
-    "block matrix": "#4f6b85",
-    "other": "#b09a7d",
+    "row": "#7b2ed5",
+    "block matrix": "#66502b",
+    "other": "#c1a16d",
 }
 KINDS = {
     "Identity": "identity",
@@ -39,7 +40,7 @@ KINDS = {
     "Column": "row",
 }
 MOST_CELLS = 49  # rows or columns that are drawn as separate cells
-TINT = 0.45  # opacity of cells with symbols, which are written in the colour of all text
+TINT = 0.55  # opacity of cells with symbols, which are written in the colour of all text
 SMALLEST, READABLE, LARGEST = 5.0, 11.0, 14.0  # font sizes in points
 FILLED = 0.78  # the part of a cell's side that its symbol may take
 LONG, LINE = 9, 6  # characters of a symbol on one line, and of a line where one is longer
@@ -135,7 +136,7 @@ def spy(A, ax=None, *, text=None, legend=True):
             ax.text(j, i, symbol, ha="center", va="center", fontsize=fontsize, family=FONT, parse_math=False)
         zeros = [(j, i) for i in range(n) for j in range(m) if (i, j) not in texts]
         if zeros:
-            ax.plot(*zip(*zeros, strict=True), ".", markersize=2, color=COLOURS["identity"], label="_zero")
+            ax.plot(*zip(*zeros, strict=True), ".", markersize=2, color="0.6", label="_zero")
     return ax
 
 
@@ -192,4 +193,4 @@ def kind(block):
         return kind(block.operators[0])
     if hasattr(block, "items") and hasattr(block, "shape"):
         return "block matrix"
-    return KINDS.get(type(block).__name__, "other")
+    return next((KINDS[base.__name__] for base in type(block).__mro__ if base.__name__ in KINDS), "other")

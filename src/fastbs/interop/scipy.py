@@ -44,6 +44,10 @@ class VecOperator(LinearOperator):
 def vec_stack(op, rows, shape):
     """Each row is a ``vec(X)``; returns one ``vec(A X)`` a row."""
     stack = np.ascontiguousarray(rows).reshape(len(rows), *shape[::-1])
-    result = op @ np.transpose(stack, (0, *range(len(shape), 0, -1)))
+    stack = np.transpose(stack, (0, *range(len(shape), 0, -1)))
+    if op.is_unstacked(len(shape)):
+        result = np.stack([op @ X for X in stack]) if len(stack) else np.empty((0, *op.shape_of(shape)), op.dtype)
+    else:
+        result = op @ stack
     result = np.transpose(result, (0, *range(result.ndim - 1, 0, -1)))
     return result.reshape(len(rows), -1) if len(rows) else result.reshape(0, int(np.prod(result.shape[1:])))

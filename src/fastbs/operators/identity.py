@@ -40,6 +40,9 @@ class Identity(Operator):
     def solve(self, b):
         return b
 
+    def takes(self, X):
+        return isinstance(X, (list, tuple))
+
     def joined(self, inner):
         return inner
 

@@ -40,6 +40,11 @@ class Left(ArrayOperator):
         self._set(B=B, name=name, shape_in=(m, None), shape_out=(p, None))
         return self
 
+    @classmethod
+    def of_inverse(cls, inverse):
+        """Left of something that multiplies like a matrix."""
+        return cls.__new__(cls)._hold(inverse, "B⁻¹")
+
     def apply(self, X):
         return left_product(self.held(self.B), X)
 

@@ -1,5 +1,6 @@
 """What Left, Right and Kronecker do with a matrix that may be dense, sparse, traced, or an inverse."""
 
+import functools
 import warnings
 
 import numpy as np
@@ -67,15 +68,24 @@ def factored(A, where):
     if isinstance(A, FactoredInverse):
         return A.original
     if is_sparse(A):
-        return FactoredInverse(A, sparse_solver(A, where))
+        return FactoredInverse(A, SparseSolver(A, where))
     if not isinstance(A, np.ndarray):
-        return FactoredInverse(A, lambda b, trans: np.linalg.solve((A, A.T, A.conj().T)[trans], b))
-    A = np.array(A, dtype=np.result_type(A, np.float32) if A.dtype.kind in "biu" else None)
+        return FactoredInverse(A, functools.partial(solve_traced, A))
+    A = np.array(A, dtype=solve_dtype(A))
     for lower in (True, False):
         if not (np.triu(A, 1) if lower else np.tril(A, -1)).any():
             check_pivots(np.diagonal(A), where)
             return FactoredInverse(A, TriangularSolver(A, lower))
     return FactoredInverse(A, LUSolver(A, where))
+
+
+def solve_traced(A, b, trans):
+    return np.linalg.solve((A, A.T, A.conj().T)[trans], b)
+
+
+def solve_dtype(A):
+    """The dtype of solutions: integers are solved in float64, as numpy.linalg does it."""
+    return np.dtype(float) if A.dtype.kind in "biu" else A.dtype
 
 
 def check_pivots(pivots, where):
@@ -124,7 +134,7 @@ class FactoredInverse:
     def __init__(self, original, solver, trans=False, conj=False):
         self.original, self.solver, self.trans, self.conj_ = original, solver, trans, conj
         self.shape = original.shape
-        self.dtype = np.result_type(original.dtype, np.float32)
+        self.dtype = solve_dtype(original)
         self.is_complex = np.dtype(original.dtype).kind == "c"
 
     @property
@@ -149,22 +159,36 @@ class FactoredInverse:
         return (self.T @ X.T).T
 
 
-def sparse_solver(A, where):
-    """b -> A^-1 b by SuperLU."""
-    from scipy.sparse.linalg import splu  # a bridge: SciPy's sparse package is slow to import
+class SparseSolver:
+    """b -> A^-1 b by SuperLU in double precision, for b of any dtype; trans 0, 1, 2: A, A^T, A^H."""
 
-    A = A.tocsc().astype(np.result_type(A.dtype, np.float32))
-    i, j = A.nonzero()
-    # a triangular matrix is its own factor: without reordering and pivoting there is no fill
-    own = {"permc_spec": "NATURAL", "diag_pivot_thresh": 0.0} if (i >= j).all() or (i <= j).all() else {}
-    try:
-        lu = splu(A, **own)
-    except RuntimeError:
-        raise SingularError(f"{where} must be nonsingular because it is inverted; got an exact zero pivot") from None
+    def __init__(self, A, where):
+        self.A = A.tocsc(copy=True)
+        self.where = where
+        self.lu = self._factors()
 
-    def solve(b, trans):
-        if np.iscomplexobj(b) and A.dtype.kind != "c":
-            return solve(b.real, trans) + 1j * solve(b.imag, trans)
-        return lu.solve(np.ascontiguousarray(b, A.dtype), "NTH"[trans])
+    def _factors(self):
+        from scipy.sparse.linalg import splu  # a bridge: SciPy's sparse package is slow to import
 
-    return solve
+        i, j = self.A.nonzero()
+        # a triangular matrix is its own factor: without reordering and pivoting there is no fill
+        own = {"permc_spec": "NATURAL", "diag_pivot_thresh": 0.0} if (i >= j).all() or (i <= j).all() else {}
+        try:
+            return splu(self.A.astype(complex if self.A.dtype.kind == "c" else float), **own)
+        except RuntimeError:
+            raise SingularError(
+                f"{self.where} must be nonsingular because it is inverted; got an exactly zero pivot"
+            ) from None
+
+    def __call__(self, b, trans):
+        if np.iscomplexobj(b) and self.A.dtype.kind != "c":
+            return self(b.real, trans) + 1j * self(b.imag, trans)
+        wide = np.ascontiguousarray(b, complex if self.A.dtype.kind == "c" else float)
+        return self.lu.solve(wide, "NTH"[trans]).astype(np.result_type(solve_dtype(self.A), b), copy=False)
+
+    def __getstate__(self):
+        return self.A, self.where  # SuperLU's factors do not pickle
+
+    def __setstate__(self, state):
+        self.A, self.where = state
+        self.lu = self._factors()

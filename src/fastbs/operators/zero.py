@@ -5,6 +5,7 @@ import numpy as np
 from ..arguments import is_array
 from ..operator import Operator
 from ..shapes import text
+from ..values import scale
 
 __all__ = ["Zero"]
 
@@ -42,7 +43,7 @@ class Zero(Operator):
 
     def apply(self, X):
         if not is_array(X):
-            return 0 * X
+            return scale(0, X)
         return np.zeros(self.shape_of(X.shape), X.dtype)
 
     def adjoint(self):
@@ -50,11 +51,8 @@ class Zero(Operator):
 
     transposed = adjoint
 
-    def joined(self, inner):
-        return Zero(self.shape_in if inner.shape_in is None else inner.shape_in, self.shape_out)
-
-    def joined_after(self, outer):
-        return Zero(self.shape_in, self.shape_out if outer.shape_out is None else outer.shape_out)
+    def takes(self, X):
+        return isinstance(X, (list, tuple))
 
     def _because(self):
         return f"Zero maps {text(self.shape_in)} to {text(self.shape_out)}"

@@ -296,11 +296,10 @@ primitive(
 
 def with_keywords(ufunc, inputs, keywords, out=None):
     """``ufunc(*inputs, dtype=, where=)``; `out` is what stays where `where` is false."""
-    keywords = {name: value for name, value in keywords.items() if value is not DEFAULTS.get(name, value) or name in HERE}
     where, dtype = keywords.pop("where", True), keywords.pop("dtype", None)
-    if keywords:
+    if any(DEFAULTS.get(name) != value for name, value in keywords.items()):
         raise TraceError(
-            f"{ufunc.__name__}: keywords must be dtype, where and out because others have no meaning for traced values; "
+            f"{ufunc.__name__}: keywords must be dtype, where and out because others mean nothing for traced values; "
             f"got {', '.join(keywords)}, leave it away"
         )
     if dtype is not None:
@@ -318,7 +317,6 @@ def with_keywords(ufunc, inputs, keywords, out=None):
     return np.where(where, ufunc(*inputs), out)
 
 
-HERE = ("where", "dtype")
 DEFAULTS = {"casting": "same_kind", "order": "K", "subok": True}
 
 

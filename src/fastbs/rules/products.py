@@ -85,7 +85,7 @@ def refuse(name, keywords):
             raise TypeError(f"{name}: {key} must be left away because traced values have no rule for it; got {value!r}")
 
 
-def core_ufunc(ufunc, cores):
+def core_ufunc(ufunc, cores, of_complex=None):
     """The recorder of a ufunc of matrices or vectors: ``axes=`` and ``axis=`` become moves of axes.
 
     Parameters
@@ -93,17 +93,24 @@ def core_ufunc(ufunc, cores):
     ufunc : np.ufunc
     cores : tuple of int
         The number of core axes of each argument, and of the result.
+    of_complex : callable, optional
+        What it does to complex arrays, in other functions: those that conjugate are not holomorphic.
     """
+
+    def recorded(a, b):
+        if of_complex and (np.iscomplexobj(a) or np.iscomplexobj(b)):
+            return of_complex(a, b)
+        return record(ufunc, (a, b))
 
     def recorder(a, b, axes=None, axis=None, **keywords):
         refuse(ufunc.__name__, keywords)
         if axis is not None:
             axes = [axis] * len(cores)
         if axes is None:
-            return record(ufunc, (a, b))
+            return recorded(a, b)
         axes = [i if isinstance(i, tuple) else (i,) for i in axes] + [tuple(range(-cores[2], 0))] * (3 - len(axes))
         a, b = (np.moveaxis(x, i, range(-n, 0)) for x, i, n in zip((a, b), axes[:2], cores[:2], strict=True))
-        y = record(ufunc, (a, b))
+        y = recorded(a, b)
         return np.moveaxis(y, range(-cores[2], 0), axes[2]) if cores[2] else y
 
     return recorder
@@ -214,7 +221,9 @@ def dot_rule(k):
         else:
             first, second = letters(a.ndim, b.ndim)
             second = second[:-2] + first[-1] + second[-1]
-            return einsum_rule(k + 1, y, f"{first},{second}->{first[:-1]}{second[:-2]}{second[-1]}", a, b, optimize=True)
+            return einsum_rule(
+                k + 1, y, f"{first},{second}->{first[:-1]}{second[:-2]}{second[-1]}", a, b, optimize=True
+            )
         return Holomorphic(op, (a, b)[k].dtype.kind != "c") if y.dtype.kind == "c" else op
 
     return rule
@@ -321,10 +330,115 @@ def broadcasting(core_in, core_out, k, forward, backward, symbol):
     return holomorphic(rule, k)
 
 
-if hasattr(np, "vecdot"):
-    # NumPy conjugates the first factor
+def times_vector(Y, a):
+    return Y[..., None] * a
+
+
+primitive(
+    np.vecdot,
+    broadcasting(1, 0, 0, np.vecdot, times_vector, "bᵣ"),
+    broadcasting(1, 0, 1, np.vecdot, times_vector, "aₗ"),
+    recorder=core_ufunc(np.vecdot, (1, 1, 0), lambda a, b: np.sum(np.conjugate(a) * b, axis=-1)),
+)
+composite(np.linalg.vecdot)(lambda x1, x2, axis=-1: np.vecdot(x1, x2, axis=axis))
+
+if hasattr(np, "matvec"):  # since NumPy 2.2
     primitive(
-        np.vecdot,
-        lambda y, a, b: vecdot_rule(0)(y, a, b),
-        lambda y, a, b: vecdot_rule(1)(y, a, b),
+        np.matvec,
+        broadcasting(2, 1, 0, lambda X, x: np.matvec(X, x), lambda Y, x: Y[..., None] * x[..., None, :], "bᵣ"),
+        broadcasting(1, 1, 1, lambda X, A: np.matvec(A, X), lambda Y, A: np.matvec(A.mT, Y), "Aₗ"),
+        recorder=core_ufunc(np.matvec, (2, 1, 1)),
     )
+    primitive(
+        np.vecmat,
+        broadcasting(1, 1, 0, lambda X, A: np.vecmat(X, A), lambda Y, A: np.matvec(A, Y), "Bᵣ"),
+        broadcasting(2, 1, 1, lambda X, x: np.vecmat(x, X), lambda Y, x: x[..., None] * Y[..., None, :], "aₗ"),
+        recorder=core_ufunc(np.vecmat, (1, 2, 1), lambda x, A: np.matvec(A.mT, np.conjugate(x))),
+    )
+
+
+def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = (np.moveaxis(as_factor(x), i, -1) for x, i in ((a, axisa), (b, axisb)))
+    if a.shape[-1] != 3 or b.shape[-1] != 3:
+        raise TypeError(
+            "cross: vectors must have three components because NumPy no longer takes others; got "
+            f"{a.shape[-1]} and {b.shape[-1]}, use a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]"
+        )
+    return np.moveaxis(record(np.cross, (a, b)), -1, axisc)
+
+
+# <Y, X x b> = <b x Y, X>  and  <Y, a x X> = <Y x a, X>
+primitive(
+    np.cross,
+    broadcasting(1, 1, 0, lambda X, b: np.cross(X, b), lambda Y, b: np.cross(b, Y), "×b"),
+    broadcasting(1, 1, 1, lambda X, a: np.cross(a, X), lambda Y, a: np.cross(Y, a), "a×"),
+    recorder=cross,
+)
+composite(np.linalg.cross)(lambda x1, x2, axis=-1: np.cross(x1, x2, axis=axis))
+
+
+# Convolutions: with the full one, y[i] = sum of a[i - j] v[j], and the valid correlation, c[j] = sum of y[j + i] v[i],
+# each is the adjoint of the other with respect to one factor
+
+
+@dispatched
+def convolution(a, v):
+    """The full convolution of last axes; those in front broadcast."""
+    if a.ndim == v.ndim == 1:
+        return np.convolve(a, v)
+    if v.shape[-1] > a.shape[-1]:
+        a, v = v, a
+    margin = np.zeros((*a.shape[:-1], v.shape[-1] - 1), a.dtype)
+    return windows_product(np.concatenate([margin, a, margin], axis=-1), v[..., ::-1])
+
+
+@dispatched
+def correlation(y, v):
+    """The valid correlation of last axes, y not shorter than v; those in front broadcast."""
+    return windows_product(y, v)
+
+
+def windows_product(y, v):
+    return np.einsum("...ij,...j->...i", sliding_window_view(y, v.shape[-1], axis=-1), v)
+
+
+primitive(
+    convolution,
+    broadcasting(1, 1, 0, lambda X, v: convolution(X, v), lambda Y, v: correlation(Y, v), "v∗"),
+    broadcasting(1, 1, 1, lambda X, a: convolution(a, X), lambda Y, a: correlation(Y, a), "a∗"),
+)
+primitive(
+    correlation,
+    broadcasting(1, 1, 0, lambda X, v: correlation(X, v), lambda Z, v: convolution(Z, v), "⋆v"),
+    broadcasting(1, 1, 1, lambda X, y: correlation(y, X), lambda Z, y: correlation(y, Z), "y⋆"),
+)
+
+
+@composite(np.convolve)
+def convolve(a, v, mode="full"):
+    a, v = (np.reshape(as_factor(x), (-1,)) if np.ndim(x) == 0 else as_factor(x) for x in (a, v))
+    return middle(convolution(a, v), a.size, v.size, mode)
+
+
+@composite(np.correlate)
+def correlate(a, v, mode="valid"):
+    a, v = as_factor(a), as_factor(v)
+    v = np.conjugate(v) if v.dtype.kind == "c" else v
+    # shorter arrays are NumPy's second ones: it exchanges them, and reverses the result
+    full = convolution(a, v[::-1])
+    return middle(full, a.size, v.size, mode) if v.size <= a.size else middle(full[::-1], v.size, a.size, mode)[::-1]
+
+
+def middle(full, n, m, mode):
+    """The part of a full convolution of lengths n and m that NumPy's mode names."""
+    shorter, longer = sorted((n, m))
+    if shorter == 0:
+        raise ValueError(f"convolve: both arrays must have elements; got {n} and {m}")
+    start, length = {
+        "full": (0, n + m - 1),
+        "same": ((shorter - 1) // 2, longer),
+        "valid": (shorter - 1, longer - shorter + 1),
+    }[mode]
+    return full[start : start + length]

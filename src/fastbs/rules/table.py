@@ -94,7 +94,8 @@ def into(out, result):
         return result
     if type(out) is not Traced:
         raise constant_error(
-            "out=", f"got a plain {type(out).__name__} as destination: leave out= away, or make it with np.zeros_like(x)"
+            "out=",
+            f"got a plain {type(out).__name__} as destination: leave out= away, or make it with np.zeros_like(x)",
         )
     return out.replace(result)
 
@@ -152,4 +153,3 @@ def composite(*names):
 def stack_shape(X, ndim):
     """The leading axes of X before its last `ndim`."""
     return np.shape(X)[: np.ndim(X) - ndim]
-

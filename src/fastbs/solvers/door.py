@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ..arguments import is_array, is_scalar, is_sparse
+from ..arguments import as_array, is_array, is_sparse
 from ..blocks import BlockMatrix
 from ..blocks.factorization import Factorization
-from ..errors import StructureError
+from ..errors import DtypeError, ShapeError, StructureError
 from ..operator import Operator, explicit
 from ..operators import Left
-from .elements import elements_of, solve_elements
+from .elements import are_plain, elements_of, solve_elements
 from .numeric import triangular_inverse
 
 __all__ = ["backslash", "factorize"]
@@ -60,23 +60,29 @@ def backslash(A, b):
     if isinstance(A, Operator):
         return A.solve(b)
     if isinstance(A, (list, tuple)) or (isinstance(A, np.ndarray) and A.dtype == object):
-        if is_plain_system(A) and not isinstance(b, Operator):
-            return solve_elements(A, b)
-        return BlockMatrix(elements_of(A)).solve(b)
+        rows = elements_of(A)
+        if are_plain(rows) and not isinstance(b, Operator):
+            return solve_elements(rows, b)
+        return BlockMatrix(rows).solve(b)
     if is_sparse(A) or is_array(A):
-        return triangular_inverse(A, "backslash: A") @ (b if isinstance(b, Operator) else np.asarray(b))
+        if isinstance(b, Operator) and b.precedence:  # blocks on the right: A's elements are blocks too
+            return BlockMatrix((A.toarray() if is_sparse(A) else A).tolist()).solve(b)
+        inverse = triangular_inverse(A, "backslash: A")
+        return Left.of_inverse(inverse) @ b if isinstance(b, Operator) else inverse @ numeric_vector(b, A.shape[0])
     raise TypeError(
         f"backslash: A must be a block matrix, an operator, a nested list or an array because its elements are "
         f"solved with; got {type(A).__name__}"
     )
 
 
-def is_plain_system(A):
-    """Whether no element needs to become an operator: all are numbers, or all are matrices or a user's own."""
-    elements = [a for row in elements_of(A) for a in row if a is not None]
-    if any(isinstance(a, (Operator, list, tuple)) for a in elements):
-        return False
-    return len({is_scalar(a) for a in elements if not (is_scalar(a) and a == 0)}) <= 1
+def numeric_vector(b, n):
+    """The right side of a system of numbers as an array with n rows."""
+    b = as_array(b, "backslash: b")
+    if b.ndim == 0 or len(b) != n:
+        raise ShapeError(f"backslash: b must have {n} rows because A has; got shape {b.shape}")
+    if b.dtype == object and any(entry is None for entry in b.flat):
+        raise DtypeError("backslash: b must be numeric because A is an array of numbers; got None, write 0")
+    return b
 
 
 def factorize(A, invert=False):
@@ -126,6 +132,8 @@ class Solver:
         self.inverse = inverse
 
     def solve(self, b):
+        if isinstance(b, (list, tuple)) and not self.inverse.takes(b):
+            b = np.asarray(b)
         return self.inverse @ b
 
     @property

@@ -1,29 +1,40 @@
-"""Systems whose elements are numbers, symbols, matrices or a user's own objects: the four functions."""
+"""Systems whose elements are numbers, symbols or a user's own objects: the four functions."""
 
 import operator
 
 import numpy as np
 
-from ..arguments import is_scalar, is_sparse
+from ..arguments import is_array, is_scalar
 from ..backslash import Arithmetic, substitute
+from ..blocks.vector import block_vector
 from ..errors import ShapeError, SingularError, StructureError
+from ..operator import Operator
+from ..values import subtract
 
-__all__ = ["elements_of", "solve_elements"]
+__all__ = ["are_plain", "elements_of", "solve_elements"]
 
 
 def elements_of(A):
     """The rows of a nested list or object array."""
+    if not all(isinstance(row, (list, tuple)) or (is_array(row) and row.ndim) for row in A):
+        raise TypeError(f"backslash: A must be a list of lists because it has rows and columns; got {A!r:.60}")
     return [list(row) for row in A]
 
 
-def solve_elements(A, b):
-    """Solve a nested list of elements by the generic substitution; see `fastbs.backslash`."""
-    rows = elements_of(A)
+def are_plain(rows):
+    """Whether no element needs to become an operator: all are numbers and symbols, or all a user's own."""
+    elements = [a for row in rows for a in row if not is_zero(a)]
+    if any(isinstance(a, (Operator, list, tuple)) or (is_array(a) and a.ndim) for a in elements):
+        return False
+    return len({is_scalar(a) for a in elements}) <= 1
+
+
+def solve_elements(rows, b):
+    """Solve with plain elements by the generic substitution; see `fastbs.backslash`."""
     n = len(rows)
     if any(len(row) != n for row in rows):
         raise ShapeError(f"backslash: A must be square because it is solved with; got {n} rows of {len(rows[0])}")
-    if len(b) != n:
-        raise ShapeError(f"backslash: b must have {n} entries because A has as many rows; got {len(b)}")
+    entries = block_vector(b, n, "backslash: b")
     kept = [[(j, a) for j, a in enumerate(row) if not is_zero(a)] for row in rows]
     above = next(((i, j) for i, row in enumerate(kept) for j, _ in row if j > i), None)
     below = next(((i, j) for i, row in enumerate(kept) for j, _ in row if j < i), None)
@@ -36,14 +47,23 @@ def solve_elements(A, b):
             raise SingularError(
                 f"backslash: block ({i}, {i}) must be nonsingular because it is solved with; got {row[i]}"
             )
-    arithmetic = arithmetic_of(rows[0][0]) if n else None
+    if not n:
+        return b
     off = [[(j, a) for j, a in row if j != i] for i, row in enumerate(kept)]
-    x = substitute(off, [row[i] for i, row in enumerate(rows)], list(b), arithmetic, upper=above is not None)
-    if isinstance(b, np.ndarray):
-        result = np.empty(n, dtype=object)
-        result[:] = x
-        return result
-    return x
+    diagonal = [row[i] for i, row in enumerate(rows)]
+    x = substitute(off, diagonal, entries, arithmetic_of(diagonal[0]), upper=above is not None)
+    return like(b, x)
+
+
+def like(b, x):
+    """A solution as its right side: a list for a list, an array for an array."""
+    if not isinstance(b, np.ndarray):
+        return x
+    if b.dtype != object:
+        return np.stack([np.zeros(b.shape[1:]) if entry is None else entry for entry in x])
+    result = np.empty(len(x), dtype=object)
+    result[:] = x
+    return result
 
 
 def is_zero(a):
@@ -52,24 +72,17 @@ def is_zero(a):
 
 def arithmetic_of(element):
     """The four functions, chosen by one element."""
-    multiply = operator.mul if is_scalar(element) else operator.matmul
-    if is_scalar(element):
-        solve = divide
-    elif hasattr(element, "solve"):
-        solve = solve_by_method
-    else:
-        solve = solve_sparse if is_sparse(element) else np.linalg.solve
+    scalar = is_scalar(element)
     if hasattr(element, "H"):
         adjoint = operator.attrgetter("H")
-    elif is_scalar(element):
-        adjoint = operator.methodcaller("conjugate")
     else:
-        adjoint = conjugate_transpose
-    return Arithmetic(multiply, subtract, solve, adjoint)
-
-
-def subtract(x, y):
-    return -y if x is None else x - y
+        adjoint = operator.methodcaller("conjugate") if scalar else conjugate_transpose
+    return Arithmetic(
+        operator.mul if scalar else operator.matmul,
+        subtract,
+        solve_by_method if hasattr(element, "solve") else divide,
+        adjoint,
+    )
 
 
 def divide(a, r):
@@ -78,12 +91,6 @@ def divide(a, r):
 
 def solve_by_method(a, r):
     return a.solve(r)
-
-
-def solve_sparse(a, r):
-    from scipy.sparse.linalg import spsolve  # a bridge: SciPy's sparse package is slow to import
-
-    return spsolve(a.tocsc(), r)
 
 
 def conjugate_transpose(a):
