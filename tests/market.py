@@ -230,9 +230,7 @@ def kronecker_of_three(s):
     A, B, C = s.array(q, n), s.array(p, m), s.array(n, p)
 
     def element(X, i, j, k):
-        return total(
-            C[i, a] * B[j, b] * A[k, c] * X[a, b, c] for a in range(p) for b in range(m) for c in range(n)
-        )
+        return total(C[i, a] * B[j, b] * A[k, c] * X[a, b, c] for a in range(p) for b in range(m) for c in range(n))
 
     return fb.Kronecker(A, B, C), element, (p, m, n), (n, p, q)
 
@@ -289,18 +287,14 @@ def zero_of_any_shape(s):
 def users(s):
     m, n, p, _ = s.sizes
     B = s.array(p, m)
-    op = fb.Operator(
-        lambda X: B @ X, lambda Y: B.conj().T @ Y, symbol="U", shape_in=(m, n), shape_out=(p, n)
-    )
+    op = fb.Operator(lambda X: B @ X, lambda Y: B.conj().T @ Y, symbol="U", shape_in=(m, n), shape_out=(p, n))
     return op, lambda X, i, j: total(B[i, k] * X[k, j] for k in range(m)), (m, n), (p, n)
 
 
 @entry("no tape")
 def users_with_a_view(s):
     m, n, _, _ = s.sizes
-    op = fb.Operator(
-        np.matrix_transpose, np.matrix_transpose, symbol="t", shape_in=(m, n), shape_out=(n, m)
-    )
+    op = fb.Operator(np.matrix_transpose, np.matrix_transpose, symbol="t", shape_in=(m, n), shape_out=(n, m))
     return op, lambda X, i, j: X[j, i], (m, n), (n, m)
 
 
@@ -341,9 +335,7 @@ def added(s):
 
     def element(X, i, j):
         return (
-            total(B[i, k] * X[k, j] for k in range(m))
-            + total(X[i, k] * A[k, j] for k in range(n))
-            - M[i, j] * X[i, j]
+            total(B[i, k] * X[k, j] for k in range(m)) + total(X[i, k] * A[k, j] for k in range(n)) - M[i, j] * X[i, j]
         )
 
     return fb.Left(B) + fb.Right(A) - fb.Hadamard(M), element, (m, n), (m, n)
@@ -419,9 +411,7 @@ def shared(s):
 def composed_with_users(s):
     m, n, p, _ = s.sizes
     B = s.array(p, m)
-    op = fb.Left(B) @ fb.Operator(
-        lambda X: -X, lambda Y: -Y, symbol="minus", shape_in=(m, n), shape_out=(m, n)
-    )
+    op = fb.Left(B) @ fb.Operator(lambda X: -X, lambda Y: -Y, symbol="minus", shape_in=(m, n), shape_out=(m, n))
     return op, lambda X, i, j: -total(B[i, k] * X[k, j] for k in range(m)), (m, n), (p, n)
 
 

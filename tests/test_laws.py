@@ -19,13 +19,13 @@ from itertools import product
 import numpy as np
 import pytest
 import scipy.sparse
-from market import DTYPES, LARGE, MARKET, ORDERS, SIZES, dense_of, order_of, ordered, random_array
 
 import fastbs as fb
 from fastbs import tapes
 from fastbs.errors import DtypeError, ShapeError
 from fastbs.testing import check_adjoint, dense
 from fastbs.trace import Traced
+from market import DTYPES, LARGE, MARKET, ORDERS, SIZES, dense_of, order_of, ordered, random_array
 
 WITH_STACKS = [name for name, entry in MARKET.items() if "no stack" not in entry.traits]
 CHEAP = [name for name in MARKET if name != "kronecker_of_kronecker"]  # its loops take seconds at these sizes
@@ -39,12 +39,12 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 every_size = pytest.mark.parametrize("sizes", SIZES)
 
 
-def assert_close(found, expected, where=""):
+def assert_close(found, expected, where="", units=100):
     """Equal up to rounding in the dtype of what was found, and of the same shape and dtype."""
     found, expected = np.asarray(found), np.asarray(expected)
     assert found.shape == expected.shape, where
     assert found.dtype == expected.dtype, where
-    bound = 100 * np.finfo(found.dtype).eps * (1 + np.abs(expected).max(initial=0))
+    bound = units * np.finfo(found.dtype).eps * (1 + np.abs(expected).max(initial=0))
     np.testing.assert_allclose(found, expected, rtol=0, atol=bound, err_msg=str(where))
 
 
@@ -315,7 +315,8 @@ def test_expressions(name):
 
 
 @every_name
-def test_read_only_inputs_are_left_alone(name, dtype="complex64"):
+def test_read_only_inputs_are_left_alone(name):
+    dtype = "complex64"
     ware = order_of(name, 0, dtype)
     X = random_array(np.random.default_rng(8), ware.shape_in, dtype)
     before = [array.copy() for array in (X, *ware.arrays)]
@@ -325,8 +326,8 @@ def test_read_only_inputs_are_left_alone(name, dtype="complex64"):
     for Y in applied(ware.op, X, ware.arrays):
         assert_close(Y, expected)
         assert Y.ndim == 0 or Y.flags.writeable
-    for array, copy in zip((X, *ware.arrays), before, strict=True):
-        np.testing.assert_array_equal(array, copy)
+    for array, old in zip((X, *ware.arrays), before, strict=True):
+        np.testing.assert_array_equal(array, old)
 
 
 @every_dtype
@@ -443,6 +444,8 @@ def test_lists_and_arrays_in_front_are_refused(name):
     with pytest.raises(TypeError, match=r"got list, write fb\.Left\(A\) @ op"):
         [[1.0]] @ op
     for wrong in ([[1.0]], "text", None, {}, object()):
+        if op.takes(wrong):
+            continue  # a block vector
         with pytest.raises(TypeError, match=f"got {type(wrong).__name__}"):
             op @ wrong
     with pytest.raises(TypeError):
@@ -597,7 +600,7 @@ def test_apply_into(name, sizes):
                 out[...] = np.nan
                 assert op.apply_into(X, out) is out
                 check()
-                assert_close(out, expected, (dtype, order, order_of_out))
+                assert_close(out, expected, (dtype, order, order_of_out), units=1000)
 
 
 @pytest.mark.parametrize("sizes", ["odd", "100"])
@@ -612,7 +615,7 @@ def test_apply_into_stacks(name, sizes):
         expected = ware.op.apply(X)
         out, check = guarded((*stack, *ware.shape_out), "complex128", order)
         for _ in range(2):
-            assert_close(ware.op.apply_into(X, out), expected)
+            assert_close(ware.op.apply_into(X, out), expected, (stack, order), units=1000)
             check()
 
 
@@ -660,8 +663,8 @@ def test_apply_into_refuses_overlaps(name):
             for _ in range(TIMES):
                 with pytest.raises(ValueError, match="out must not share memory"):
                     ware.op.apply_into(X, array)
-    for array, copy in zip(ware.arrays, before, strict=True):
-        np.testing.assert_array_equal(array, copy)
+    for array, old in zip(ware.arrays, before, strict=True):
+        np.testing.assert_array_equal(array, old)
 
 
 def test_apply_into_the_neighbourhood_of_X():

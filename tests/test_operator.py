@@ -155,7 +155,7 @@ def test_users_subclass():
     check_adjoint(op)
 
 
-@pytest.mark.parametrize("function", [np.linalg.norm, np.asarray, float, lambda X: X[0], lambda X: np.sort(X)])
+@pytest.mark.parametrize("function", [np.linalg.norm, np.asarray, lambda X: float(X.sum()), lambda X: X[0], np.sort])
 def test_what_cannot_be_lowered_runs_in_numpy(function):
     class Odd(fb.Operator):
         fields = ()
@@ -353,7 +353,7 @@ def test_sums_are_flat_and_carry_signs():
     assert op.operators == (a, b, c, a)
     assert op.signs == (1, -1, 1, 1)
     assert (-op).signs == (-1, 1, -1, -1)
-    assert -(-a) is a
+    assert operator.neg(-a) is a
     assert_allclose(op @ X, B @ X - (C @ X - (X + B @ X)))
 
 
@@ -364,7 +364,7 @@ def test_sums_refuse_what_does_not_fit():
         fb.Left(B) - fb.Left(np.ones((2, 3)))
     op = fb.Identity() + fb.Left(np.ones((2, 3)))
     for _ in range(3):
-        with pytest.raises(ShapeError, match=r"all terms must give one shape .*; got \(3, 4\) and \(2, 4\) for X \(3, 4\)"):
+        with pytest.raises(ShapeError, match=r"must give one shape .*; got \(3, 4\) and \(2, 4\) for X \(3, 4\)"):
             op @ X
 
 
@@ -531,14 +531,14 @@ def test_dense_form_of_exact_numbers():
 
 
 @pytest.mark.parametrize("combine", [operator.matmul, operator.add, operator.sub], ids=["@", "+", "-"])
-@pytest.mark.parametrize("fold", [functools.reduce, lambda f, ops: functools.reduce(lambda x, y: f(y, x), ops)])
-def test_ten_thousand(combine, fold):
+@pytest.mark.parametrize("backwards", [False, True], ids=["from the left", "from the right"])
+def test_ten_thousand(combine, backwards):
+    def fold(terms):
+        return functools.reduce((lambda x, y: combine(y, x)) if backwards else combine, terms)
+
     rotation = np.array([[0.0, -1.0], [1.0, 0.0]])
-    ops = [fb.Left(rotation) for _ in range(LONG)]
-    op = fold(combine, ops)
-    expected = fold(combine, [np.linalg.matrix_power(rotation, LONG) if combine is operator.matmul else rotation])
-    if combine is not operator.matmul:
-        expected = fold(combine, [rotation] * LONG)
+    op = fold([fb.Left(rotation) for _ in range(LONG)])
+    expected = fold([rotation] * LONG)
     for _ in range(3):
         assert_allclose(op @ np.eye(2), expected)
     assert_allclose(op.H @ np.eye(2), expected.T)

@@ -387,6 +387,9 @@ class Operator(TapedOperator):
             f"{type(self).__name__}.{name}: operators are immutable because others may hold them; make a new one"
         )
 
+    def __delattr__(self, name):
+        self.__setattr__(name, None)
+
     def replace(self, **attributes):
         """The same operator with other fields or options, unchecked."""
         op = type(self).__new__(type(self))

@@ -165,8 +165,8 @@ class BlockMatrix(Operator):
         return draw(self)
 
     def __repr__(self):
-        n, m = self.shape
-        dtype = "" if self.dtype is None else f", {self.dtype}"
+        (n, m), dtype = self.shape, self.dtype
+        dtype = "" if dtype is None else f", {dtype}"
         return f"<{type(self).__name__}: {n} x {m} blocks, {sum(map(len, self.rows))} nonzero{dtype}>"
 
     def _repr_html_(self):

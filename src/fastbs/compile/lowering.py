@@ -25,6 +25,7 @@ CONJ_A, CONJ_B = 1, 2
 # Measured crossovers: below these sizes our register-blocked product is faster than BLAS with its packing.
 SMALL_REAL = 96  # largest of m, n, k
 SMALL_COMPLEX = 128  # product of m, n, k
+MAX_AXES = 8  # of an argument of a tape
 MAX_PEELED = 64  # instructions for axes that fit no (batch, row, column) pattern
 LARGEST = 2**31 - 1  # BLAS integers
 
@@ -101,6 +102,12 @@ def contiguous(shape):
 def has_unit_lines(ld, unit, lines, length):
     """As in executor.c: BLAS can read lines of unit stride, `ld` apart."""
     return (unit == 1 or length == 1) and (ld >= length or lines == 1)
+
+
+def has_lines(view, rows, columns):
+    """Whether BLAS can read or write these matrices: rows, or columns, are contiguous. Conjugates need columns."""
+    rs, cs = view.strides[-2:]
+    return has_unit_lines(cs, rs, columns, rows) or (not view.conj and has_unit_lines(rs, cs, rows, columns))
 
 
 def merge(shape, *strides):
@@ -207,7 +214,14 @@ class Lowering:
                 b = replace(b, shape=(k, n), strides=b.strides[-2:])
                 out = replace(out, shape=(m, n), strides=(crs, out.strides[-1]))
                 stack = ()
-        a, b = self.readable(a, b, m, n, k)
+        if not self.is_small(m, n, k):
+            if not has_lines(out, m, n):  # BLAS cannot write there
+                result = self.temporary(out.shape)
+                self.multiply(Product(a, b, out.shape), result, alpha)
+                self.elementwise(AXPBY, result, out if beta else result, out, 1.0, beta)
+                return
+            a = a if has_lines(a, m, k) else self.materialized(a)
+            b = b if has_lines(b, k, n) else self.materialized(b)
         a, b = a.broadcast((*stack, m, k)), b.broadcast((*stack, k, n))
         if m == 0 or n == 0 or 0 in stack:
             return
@@ -241,19 +255,6 @@ class Lowering:
         if self.is_complex:
             return m * n * k <= SMALL_COMPLEX
         return max(m, n, k) <= SMALL_REAL or k == 0
-
-    def readable(self, a, b, m, n, k):
-        """Operands that BLAS can read, copied where their strides or a conjugate do not allow it."""
-        if self.is_small(m, n, k):
-            return a, b
-
-        def is_readable(v, rows, columns):
-            rs, cs = v.strides[-2:]
-            by_columns = has_unit_lines(cs, rs, columns, rows)
-            return by_columns or (not v.conj and has_unit_lines(rs, cs, rows, columns))
-
-        return (a if is_readable(a, m, k) else self.materialized(a),
-                b if is_readable(b, k, n) else self.materialized(b))  # fmt: skip
 
     def accumulate(self, node, terms):
         """out = sum of sign * term; a waiting product is computed into the sum itself."""
@@ -386,6 +387,8 @@ def layout(value):
 
 
 def input_view(i, value):
+    if np.ndim(value) > MAX_AXES:
+        raise NotLowerable("too many axes")
     if not isinstance(value, np.ndarray):
         return View(i, (), ())
     if any(s % value.itemsize for s in value.strides):

@@ -53,8 +53,9 @@ def html(A):
         for i, texts in zip(rows, table, strict=True)
     )
     kind = "block matrix" if type(A).__name__ == "BlockMatrix" else type(A).__name__.lower()
-    dtype = "" if A.dtype is None else f", {A.dtype}"
-    caption = escape(f"{kind}, {A.shape[0]}×{A.shape[1]} blocks, {len(blocks)} nonzero{dtype}")
+    (n, m), dtype = A.shape, A.dtype
+    dtype = "" if dtype is None else f", {dtype}"
+    caption = escape(f"{kind}, {n}×{m} blocks, {len(blocks)} nonzero{dtype}")
     caption = f'<caption style="{CAPTION}">{caption}</caption>'
     return f'<table style="{TABLE}">{caption}<tbody>{body}</tbody></table>'
 

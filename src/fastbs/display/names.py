@@ -141,6 +141,7 @@ def cut(text, most):
     if width(text) <= most:
         return text
     end = "…]" if text.startswith("[") and text.endswith("]") else "…"
-    while text and width(text) + width(end) > most:
-        text = text[:-1]
-    return text.rstrip(" ,;") + end
+    room, kept = most - width(end), 0
+    while (room := room - width(text[kept])) >= 0:
+        kept += 1
+    return text[:kept].rstrip(" ,;") + end

@@ -1,6 +1,6 @@
 """What it means: NumPy function -> the operator of each argument. A table, a line each."""
 
-from . import elementwise, products, reductions, shapes
+from . import elementwise, indexing, linalg, products, reductions, shapes, special
 from .table import RULES
 
-__all__ = ["RULES", "elementwise", "products", "reductions", "shapes"]
+__all__ = ["RULES", "elementwise", "indexing", "linalg", "products", "reductions", "shapes", "special"]

@@ -296,6 +296,8 @@ primitive(
 
 def with_keywords(ufunc, inputs, keywords, out=None):
     """``ufunc(*inputs, dtype=, where=)``; `out` is what stays where `where` is false."""
+    if ufunc.signature is not None:  # of matrices or vectors, with axes
+        return functions[ufunc](*inputs, **keywords)
     where, dtype = keywords.pop("where", True), keywords.pop("dtype", None)
     if any(DEFAULTS.get(name) != value for name, value in keywords.items()):
         raise TraceError(

@@ -35,7 +35,7 @@ ALL = slice(None)
 def parse(index):
     """The template of an index and its arrays."""
     kind = type(index)
-    if kind is int or kind is slice and index == ALL:
+    if kind is int:
         return (index,), ()
     template, arrays = [], []
     for i in index if isinstance(index, tuple) else (index,):
@@ -191,6 +191,8 @@ def scatter_add(values, index, shape):
 
 def selected_shape(template, arrays, shape):
     """The shape of ``x[index]``."""
+    if not arrays and len(template) <= len(shape) and all(type(i) is int for i in template):
+        return shape[len(template) :]
     return np.shape(np.broadcast_to(False, shape)[fill(template, [innermost(a) for a in arrays])])
 
 
@@ -283,9 +285,12 @@ def assign(x, index, v):
     if np.ndim(innermost(x)) == 0 and not isinstance(innermost(x), np.ndarray):
         raise TypeError("Traced: item assignment must be to an array because numbers are immutable; got a number")
     if isinstance(v, np.ma.MaskedArray):
-        raise TypeError("Traced: an assigned value must be a plain array because masks are not traced; got a masked array")
+        raise TypeError(
+            "Traced: a value to assign must be a plain array because masks are not traced; got a masked one"
+        )
     template, arrays = parse(index)
-    v = nested_array(v) if isinstance(v, (list, tuple)) else np.array(v) if type(v) is np.ndarray else v
+    if type(v) is not Traced and not isinstance(v, (int, float)):
+        v = nested_array(v)  # a copy: the program may change its own
     if type(v) is Traced:
         v = stretched(v, selected_shape(template, arrays, np.shape(x)))
         if x.dtype.kind in "fc" and v.dtype != x.dtype:

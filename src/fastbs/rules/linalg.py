@@ -21,7 +21,7 @@ from .._trace import Traced
 from ..operators.product import Map
 from .products import as_factor
 from .several import dispatched, holomorphic, record_several
-from .table import RULES, composite, constant, functions, primitive, record
+from .table import RULES, composite, constant, primitive, record
 
 # Parts of matrices, of stacks of them
 
@@ -103,7 +103,7 @@ def column_shape(shape, vector, ndim):
 
 def solve_first(y, a, b):
     """dA -> -A^-1 dA y"""
-    vector = np.ndim(b) == 1
+    vector = b.ndim == 1
     ndim = y.ndim + vector
     full_y = column_shape(y.shape, vector, ndim)
     solution = np.reshape(y, full_y)
@@ -116,7 +116,7 @@ def solve_first(y, a, b):
 
 def solve_second(y, a, b):
     """dB -> A^-1 dB"""
-    a, vector = as_factor(a), b.ndim == 1
+    vector = b.ndim == 1
     full_b, full_y = (column_shape(x.shape, vector, y.ndim + vector) for x in (b, y))
     return Map(
         lambda X: solve_columns(a, X), lambda Y: solve_columns(a.mT, Y), b.shape, y.shape, full_b, full_y, "A⁻¹ₗ"
@@ -265,7 +265,7 @@ def matrix_power(a, n):
 
 
 @composite(np.linalg.multi_dot)
-def multi_dot(arrays, *, out=None):
+def multi_dot(arrays):
     """The cheapest parenthesization of the product, by dynamic programming."""
     arrays = [as_factor(a) for a in arrays]
     if len(arrays) < 2:
@@ -409,8 +409,8 @@ def qr(a, mode="reduced"):
             f"qr: mode must be 'reduced' or 'r' because other factors of a {m} x {n} matrix have no derivative; "
             f"got {mode!r}"
         )
-    Q, R = results = record_several(np.linalg.qr, (a,))
-    return R if mode == "r" else results
+    results = record_several(np.linalg.qr, (a,))
+    return results.R if mode == "r" else results
 
 
 primitive(np.linalg.qr, qr_rule, recorder=qr)
@@ -597,7 +597,7 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
             f"svd: full_matrices must be False because the further singular vectors of a {m} x {n} matrix have no "
             "derivative; got True, its default"
         )
-    return record_several(np.linalg.svd, (a,), {"full_matrices": False})
+    return record_several(np.linalg.svd, (a,), {"full_matrices": bool(full_matrices)})
 
 
 primitive(np.linalg.svd, svd_rule, recorder=svd)

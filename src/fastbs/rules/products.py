@@ -23,7 +23,6 @@ def as_factor(a):
 
 def matmul_first(y, a, b):
     """dA -> dA B"""
-    b = as_factor(b)
     if b.ndim == 2:
         return RightFactor(b, a.shape, y.shape)
     if b.ndim == 1:
@@ -35,7 +34,6 @@ def matmul_first(y, a, b):
 
 def matmul_second(y, a, b):
     """dB -> A dB"""
-    a = as_factor(a)
     if a.ndim == 2 and b.ndim <= 2:
         # A b = b^T A^T for a vector, and rows take a stack of directions as they are
         return LeftFactor(a, b.shape, y.shape) if b.ndim == 2 else RightFactor(a.T, b.shape, y.shape)
@@ -81,7 +79,7 @@ DEFAULTS = {"casting": "same_kind", "order": "K", "subok": True, "keepdims": Fal
 def refuse(name, keywords):
     """Only the defaults of a ufunc's keywords have a rule."""
     for key, value in keywords.items():
-        if value is not None and value is not DEFAULTS.get(key):
+        if value is not None and value != DEFAULTS.get(key):
             raise TypeError(f"{name}: {key} must be left away because traced values have no rule for it; got {value!r}")
 
 
@@ -98,7 +96,8 @@ def core_ufunc(ufunc, cores, of_complex=None):
     """
 
     def recorded(a, b):
-        if of_complex and (np.iscomplexobj(a) or np.iscomplexobj(b)):
+        a, b = as_factor(a), as_factor(b)
+        if of_complex and (a.dtype.kind == "c" or b.dtype.kind == "c"):
             return of_complex(a, b)
         return record(ufunc, (a, b))
 
@@ -143,7 +142,7 @@ def einsum_labels(subscripts, ndims):
 
 def einsum_rule(k, y, subscripts, *operands, optimize=False):
     """dx_k -> the same einsum with it in the place of x_k; ``...`` is the stack of directions."""
-    operands = [as_factor(x) for x in operands]
+    operands = list(operands)
     x = operands.pop(k - 1)
     ndims = [z.ndim for z in operands]
     ndims.insert(k - 1, x.ndim)
@@ -156,6 +155,9 @@ def einsum_rule(k, y, subscripts, *operands, optimize=False):
     for labels, z in zip((mine, *others), (x, *operands), strict=True):
         length.update((c, n) for c, n in zip(labels, z.shape, strict=True) if length.get(c, 1) == 1)
     fresh = (c for c in string.ascii_letters if c not in subscripts and c not in "".join((output, *inputs)))
+    remaining = {
+        (c, n) for labels, z in zip(others, operands, strict=True) for c, n in zip(labels, z.shape, strict=True)
+    }
     rest, factors, target = list(others), list(operands), ""
     dtype = y.dtype
     for c, n in zip(mine, x.shape, strict=True):
@@ -168,7 +170,7 @@ def einsum_rule(k, y, subscripts, *operands, optimize=False):
             rest.append(c + new)
             factors.append(np.eye(n, dtype=dtype))
             c = new
-        elif c not in output and not any(c in labels for labels in others):  # summed: the same everywhere
+        elif c not in output and (c, n) not in remaining:  # summed: the same everywhere
             rest.append(c)
             factors.append(np.ones(n, dtype))
         target += c
@@ -182,14 +184,15 @@ def einsum_rule(k, y, subscripts, *operands, optimize=False):
     return Holomorphic(op, x.dtype.kind != "c") if dtype.kind == "c" else op
 
 
-def einsum(*operands, out=None, optimize=False, dtype=None, order="K", casting="safe"):
+def einsum(*operands, optimize=False, dtype=None, order="K", casting="safe"):
     if dtype is not None:
         raise TypeError(f"einsum: dtype must be left away because it has no rule; got {dtype!r}, use x.astype")
     if not isinstance(operands[0], str):
         operands = with_letters(operands)
     if not isinstance(optimize, bool | str):
         optimize = [step if isinstance(step, str) else tuple(step) for step in optimize]
-    return into(out, record(np.einsum, operands, {"optimize": optimize} if optimize is not False else {}))
+    operands = (operands[0], *map(as_factor, operands[1:]))
+    return record(np.einsum, operands, {"optimize": optimize} if optimize is not False else {})
 
 
 def with_letters(operands):
@@ -213,7 +216,6 @@ def dot_rule(k):
     """The rule of argument k: a product with a number, a matrix product, or a sum over the last axis but one of b."""
 
     def rule(y, a, b):
-        a, b = as_factor(a), as_factor(b)
         if a.ndim == 0 or b.ndim == 0:
             op = Elementwise((b, a)[k], (a, b)[k].shape, y.shape)
         elif b.ndim <= 2 or a.ndim == 1:
@@ -235,7 +237,11 @@ def letters(*ndims):
     return ["".join(itertools.islice(unused, n)) for n in ndims]
 
 
-primitive(np.dot, dot_rule(0), dot_rule(1), recorder=lambda a, b, out=None: into(out, record(np.dot, (a, b))))
+def dot(a, b, out=None):
+    return into(out, record(np.dot, (as_factor(a), as_factor(b))))
+
+
+primitive(np.dot, dot_rule(0), dot_rule(1), recorder=dot)
 functions["method", "dot"] = lambda a: functools.partial(np.dot, a)
 
 
@@ -245,6 +251,7 @@ def flat(a):
 
 @composite(np.vdot)
 def vdot(a, b):
+    a, b = as_factor(a), as_factor(b)
     return np.dot(np.conjugate(flat(a)) if a.dtype.kind == "c" else flat(a), flat(b))
 
 
@@ -262,7 +269,7 @@ def outer(a, b, out=None):
 def linalg_outer(x1, x2):
     if np.ndim(x1) != 1 or np.ndim(x2) != 1:
         raise ValueError(
-            f"outer: both arguments must be one-dimensional; got shapes {np.shape(x1)} and {np.shape(x2)}, use numpy.outer"
+            f"outer: both arguments must be vectors; got shapes {np.shape(x1)} and {np.shape(x2)}, use numpy.outer"
         )
     return np.outer(x1, x2)
 
@@ -320,7 +327,7 @@ def broadcasting(core_in, core_out, k, forward, backward, symbol):
     """
 
     def rule(y, *factors):
-        x, other = factors[k], as_factor(factors[1 - k])
+        x, other = factors[k], factors[1 - k]
         ndim = y.ndim - core_out + core_in
         full_in = (1,) * (ndim - x.ndim) + x.shape
         return Map(
@@ -426,9 +433,10 @@ def convolve(a, v, mode="full"):
 def correlate(a, v, mode="valid"):
     a, v = as_factor(a), as_factor(v)
     v = np.conjugate(v) if v.dtype.kind == "c" else v
-    # shorter arrays are NumPy's second ones: it exchanges them, and reverses the result
-    full = convolution(a, v[::-1])
-    return middle(full, a.size, v.size, mode) if v.size <= a.size else middle(full[::-1], v.size, a.size, mode)[::-1]
+    if a.size >= v.size:
+        return middle(convolution(a, v[::-1]), a.size, v.size, mode)
+    # NumPy exchanges the arrays if the second is longer, and reverses the result
+    return middle(convolution(v, a[::-1]), v.size, a.size, mode)[::-1]
 
 
 def middle(full, n, m, mode):

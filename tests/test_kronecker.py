@@ -1,0 +1,151 @@
+"""X -> B X A^T and its kin, beyond the laws."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+import scipy.sparse
+from numpy.testing import assert_allclose
+
+import fastbs as fb
+from fastbs.errors import DtypeError, ShapeError, SingularError
+from fastbs.testing import check_adjoint
+
+rng = np.random.default_rng(0)
+A, B, C = rng.normal(size=(5, 4)), rng.normal(size=(2, 3)), rng.normal(size=(3, 2))
+
+
+def test_agrees_with_kron():
+    assert_allclose(fb.Kronecker(A, B).to_dense(), np.kron(A, B))
+    assert_allclose(fb.Kronecker(A).to_dense(), A)
+    assert_allclose(fb.Kronecker(A, B, C).to_dense(), np.kron(np.kron(A, B), C))
+    assert_allclose(fb.Kronecker(A, B, C, B).to_dense(), np.kron(np.kron(np.kron(A, B), C), B))
+
+
+def test_two_factors_are_a_product_from_both_sides():
+    X = rng.normal(size=(3, 4)) + 1j
+    op = fb.Kronecker(A, B * 1j)
+    for _ in range(3):
+        assert_allclose(op @ X, 1j * B @ X @ A.T)
+        assert_allclose(op.H @ (op @ X), -1j * B.T @ (op @ X) @ A)
+
+
+@pytest.mark.parametrize("stack", [(), (2,), (0,), (2, 3)])
+@pytest.mark.parametrize("factors", [(A,), (A, B), (A, B, C), (C, C, B, A)])
+def test_stacks(factors, stack):
+    op = fb.Kronecker(*factors)
+    X = rng.normal(size=(*stack, *op.shape_in))
+    D = op.to_dense()
+    members = X.reshape(-1, *op.shape_in) if X.size else ()
+    expected = np.array([fb.unvec(D @ fb.vec(x), op.shape_out) for x in members]).reshape(*stack, *op.shape_out)
+    for _ in range(3):
+        assert_allclose(op @ X, expected, atol=1e-12)
+
+
+def test_shapes_and_names():
+    op = fb.Kronecker(A, B)
+    assert (op.shape_in, op.shape_out) == ((3, 4), (2, 5))
+    assert str(op) == "A⊗B"
+    assert str(fb.Kronecker(A, B, C)) == "A⊗B⊗C"
+    assert str(fb.Kronecker(A, B, symbol="K")) == "K"
+    assert repr(op) == "<Kronecker A⊗B: (3, 4) -> (2, 5), float64>"
+    assert op.factors[0] is A
+    assert str(op.T) != str(op)
+
+
+def test_factors_must_be_matrices():
+    with pytest.raises(TypeError, match=r"Kronecker: at least one factor must be given .*; got none"):
+        fb.Kronecker()
+    with pytest.raises(ShapeError, match=r"Kronecker: factor 1 must be a matrix .*; got shape \(3,\)"):
+        fb.Kronecker(A, np.ones(3))
+    with pytest.raises(DtypeError, match=r"Kronecker: factor 0 must be numeric .*; got dtype <U1"):
+        fb.Kronecker([["a"]], B)
+
+
+def test_wrong_shapes_name_the_factors():
+    message = r"Kronecker.apply: X must be \(3, 4\) because the factors are \(5, 4\), \(2, 3\); got \(4, 3\)"
+    with pytest.raises(ShapeError, match=message):
+        fb.Kronecker(A, B) @ np.ones((4, 3))
+
+
+def flops(order, shapes):
+    """2 p n times the other axes, factor by factor."""
+    sizes, total = [n for _, n in shapes], 0
+    for i in order:
+        p = shapes[i][0]
+        total += 2 * p * np.prod(sizes, dtype=float)
+        sizes[i] = p
+    return total
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_takes_the_cheapest_order(seed):
+    rng = np.random.default_rng(seed)
+    shapes = rng.integers(1, 9, (rng.integers(1, 5), 2)).tolist()
+    op = fb.Kronecker(*(np.ones(shape) for shape in shapes))
+    best = min(flops(order, shapes) for order in permutations(range(len(shapes))))
+    assert flops(op._order(), shapes) == best
+
+
+def test_collapses_unless_that_is_larger():
+    D, E = rng.normal(size=(4, 5)), rng.normal(size=(3, 2))
+    op = fb.Kronecker(A, B) @ fb.Kronecker(D, E)
+    assert isinstance(op, fb.Kronecker)
+    assert_allclose(op.to_dense(), np.kron(A @ D, B @ E))
+    column, row = np.ones((50, 1)), np.ones((1, 50))
+    op = fb.Kronecker(column, column) @ fb.Kronecker(row, row)
+    assert not isinstance(op, fb.Kronecker)
+    assert_allclose(op @ np.eye(50), np.full((50, 50), 50.0))
+
+
+def test_other_numbers_of_factors_do_not_collapse():
+    with pytest.raises(ShapeError, match=r"Kronecker must give \(3, 4\) .*; got \(12,\)"):
+        fb.Kronecker(A, B) @ fb.Kronecker(np.ones((12, 2)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128", "int64"])
+def test_inverse(dtype):
+    F, G = (rng.normal(size=(n, n)) * 10 for n in (3, 2))
+    F, G = (F + 1j * F.T, G - 1j * G.T) if "complex" in dtype else (F, G)
+    F, G = F.astype(dtype), (np.triu(G) + 99 * np.eye(2)).astype(dtype)
+    op, X = fb.Kronecker(F, G), rng.normal(size=(2, 3))
+    inverse = op.inv
+    tolerance = 1e-3 if dtype in ("float32", "complex64") else 1e-11
+    for _ in range(3):
+        assert_allclose(inverse @ (op @ X), X, atol=tolerance)
+        assert_allclose(inverse.H @ (op.H @ X), X, atol=tolerance)
+        assert_allclose(inverse.T @ (op.T @ X), X, atol=tolerance)
+        assert_allclose(inverse.inv @ X, op @ X, atol=tolerance)
+    assert_allclose(inverse.to_dense(), np.linalg.inv(np.kron(F, G)), atol=tolerance)
+    check_adjoint(inverse, dtype="complex128", tolerance=tolerance)
+    F[...] = 0
+    assert_allclose(inverse.inv @ (inverse @ X), X, atol=tolerance)
+
+
+def test_inverse_names_the_factor():
+    with pytest.raises(ShapeError, match=r"Kronecker.inv: factor 1 must be square .*; got \(2, 3\)"):
+        fb.Kronecker(np.eye(2), B).inv  # noqa: B018
+    with pytest.raises(SingularError, match=r"Kronecker.inv: factor 0 must be nonsingular .*; got .* pivot 1"):
+        fb.Kronecker(np.diag([1.0, 0.0]), np.eye(2)).inv  # noqa: B018
+
+
+@pytest.mark.parametrize("which", [(0,), (1,), (0, 1), (0, 1, 2)])
+def test_sparse_factors(which):
+    factors = [A, B, C]
+    mixed = [scipy.sparse.csr_array(F) if i in which else F for i, F in enumerate(factors)]
+    op, expected = fb.Kronecker(*mixed), fb.Kronecker(*factors)
+    for stack in ((), (2,), (0,), (2, 1)):
+        X = rng.normal(size=(*stack, *op.shape_in))
+        for _ in range(3):
+            assert_allclose(op @ X, expected @ X)
+            assert_allclose(op.H @ (op @ X), expected.H @ (expected @ X))
+
+
+def test_zero_sizes():
+    for factors in ((np.ones((0, 2)), B), (A, np.ones((2, 0))), (np.ones((0, 0)), np.ones((0, 3)))):
+        op = fb.Kronecker(*factors)
+        X = np.ones(op.shape_in)
+        for _ in range(3):
+            Y = op @ X
+            assert Y.shape == op.shape_out
+            assert not Y.any()

@@ -1,0 +1,189 @@
+"""Linear algebra: every function is checked by the laws of derivatives."""
+
+import numpy as np
+import pytest
+from gradients import check
+
+import fastbs.rules.linalg as rules
+from fastbs.derivatives import grad, jacobian, jvp
+from fastbs.rules.linalg import triangular_solve
+from fastbs.rules.table import RULES, functions
+
+rng = np.random.default_rng(2)
+
+
+def normal(*shape):
+    return rng.normal(size=shape)
+
+
+def square(n, *stack):
+    """Well-conditioned matrices."""
+    return 0.4 * normal(*stack, n, n) + 2 * np.eye(n) + np.diag(np.arange(n))
+
+
+def positive(n, *stack):
+    A = normal(*stack, n, n)
+    return A @ A.mT + n * np.eye(n)
+
+
+def spread_symmetric(n, *stack):
+    """Symmetric matrices with well separated eigenvalues."""
+    A = normal(*stack, n, n)
+    return np.diag(2.0 * np.arange(n)) + 0.2 * (A + A.mT)
+
+
+def spread(m, n, *stack):
+    """Matrices with well separated singular values."""
+    U, _ = np.linalg.qr(normal(*stack, m, m))
+    V, _ = np.linalg.qr(normal(*stack, n, n))
+    S = np.zeros((m, n))
+    np.fill_diagonal(S, 1.0 + 1.5 * np.arange(min(m, n)))
+    return U @ S @ V
+
+
+def real_spectrum(n, *stack):
+    V = np.eye(n) + 0.2 * normal(*stack, n, n)
+    return V @ np.diag(1.0 + 2 * np.arange(n)) @ np.linalg.inv(V)
+
+
+# name -> function, arrays, keywords of check
+CASES = {
+    "solve": (np.linalg.solve, (square(3), normal(3, 2))),
+    "solve vector": (np.linalg.solve, (square(3), normal(3))),
+    "solve stack of a": (np.linalg.solve, (square(3, 2), normal(3, 2))),
+    "solve stack of a, vector": (np.linalg.solve, (square(3, 2), normal(3))),
+    "solve stack of b": (np.linalg.solve, (square(3), normal(2, 3, 2))),
+    "solve broadcast": (np.linalg.solve, (square(2, 3, 1), normal(1, 2, 2, 1))),
+    "solve empty": (np.linalg.solve, (np.zeros((0, 0)), np.zeros((0, 2)))),
+    "solve no columns": (np.linalg.solve, (square(2), np.zeros((2, 0)))),
+    "solve list": (lambda a: np.linalg.solve(a, [1.0, 2.0]), (square(2),)),
+    "tensorsolve": (np.linalg.tensorsolve, (square(6).reshape(2, 3, 6), normal(2, 3))),
+    "tensorsolve axes": (
+        lambda a, b: np.linalg.tensorsolve(a, b, axes=(0,)),
+        (square(6).reshape(3, 2, 6).transpose(2, 0, 1), normal(3, 2)),
+    ),
+    "inv": (np.linalg.inv, (square(3),)),
+    "inv stack": (np.linalg.inv, (square(2, 3),)),
+    "tensorinv": (np.linalg.tensorinv, (square(6).reshape(2, 3, 6),), {}),
+    "pinv": (np.linalg.pinv, (normal(4, 2),)),
+    "pinv wide": (np.linalg.pinv, (normal(2, 3, 4),)),
+    "pinv rcond": (lambda a: np.linalg.pinv(a, 1e-9), (square(3),)),
+    "pinv hermitian": (lambda a: np.linalg.pinv(a, hermitian=True), (positive(3),), {"value": False}),
+    "det": (np.linalg.det, (square(3),), {"complex_step": True}),
+    "det stack": (np.linalg.det, (square(3, 2),)),
+    "det singular": (np.linalg.det, (np.outer([1.0, 2.0, 3.0], [1.0, 0.0, -1.0]),)),
+    "det zero": (np.linalg.det, (np.zeros((2, 2)),)),
+    "det one": (np.linalg.det, (normal(1, 1),)),
+    "slogdet": (np.linalg.slogdet, (square(3),)),
+    "slogdet negative": (np.linalg.slogdet, (-square(3, 2),)),
+    "slogdet logarithm": (lambda a: np.linalg.slogdet(a)[1], (square(3),)),
+    "slogdet sign": (lambda a: np.linalg.slogdet(a).sign * a, (square(3),)),
+    "cholesky": (np.linalg.cholesky, (positive(3),)),
+    "cholesky stack": (np.linalg.cholesky, (positive(2, 3),)),
+    "cholesky of a nonsymmetric": (np.linalg.cholesky, (positive(3) + np.triu(normal(3, 3), 1),)),
+    "cholesky likelihood": (
+        lambda a, y: np.sum(np.log(np.diagonal(np.linalg.cholesky(a)))) + y @ np.linalg.solve(a, y),
+        (positive(3), normal(3)),
+    ),
+    "qr": (np.linalg.qr, (normal(4, 3),)),
+    "qr square": (np.linalg.qr, (square(3),)),
+    "qr wide": (np.linalg.qr, (normal(2, 4),)),
+    "qr wide Q": (lambda a: np.linalg.qr(a).Q, (normal(2, 4),)),
+    "qr wide R": (lambda a: np.linalg.qr(a).R, (normal(2, 4),)),
+    "qr stack": (np.linalg.qr, (normal(2, 3, 2),)),
+    "qr Q": (lambda a: np.linalg.qr(a).Q, (normal(3, 2),)),
+    "qr r": (lambda a: np.linalg.qr(a, mode="r"), (normal(4, 2),)),
+    "qr complete": (lambda a: np.linalg.qr(a, mode="complete"), (normal(2, 3),)),
+    "eigh": (np.linalg.eigh, (spread_symmetric(3),)),
+    "eigh stack": (np.linalg.eigh, (spread_symmetric(3, 2),)),
+    "eigh U": (lambda a: np.linalg.eigh(a, UPLO="U"), (spread_symmetric(3) + np.tril(normal(3, 3), -1),)),
+    "eigh L": (lambda a: np.linalg.eigh(a, "l"), (spread_symmetric(3) + np.triu(normal(3, 3), 1),)),
+    "eigh vectors": (lambda a: np.linalg.eigh(a).eigenvectors, (spread_symmetric(2),)),
+    "eigh values": (lambda a: np.linalg.eigh(a)[0], (spread_symmetric(2),)),
+    "eigvalsh": (np.linalg.eigvalsh, (spread_symmetric(3),)),
+    "eigvalsh stack": (np.linalg.eigvalsh, (spread_symmetric(3, 2),)),
+    "eigvalsh U": (lambda a: np.linalg.eigvalsh(a, "U"), (spread_symmetric(3) + np.tril(normal(3, 3), -1),)),
+    "eig": (np.linalg.eig, (real_spectrum(3),)),
+    "eig stack": (np.linalg.eig, (real_spectrum(2, 2),)),
+    "eig vectors": (lambda a: np.linalg.eig(a)[1], (real_spectrum(2),)),
+    "eigvals": (np.linalg.eigvals, (real_spectrum(3),)),
+    "svd tall": (lambda a: np.linalg.svd(a, full_matrices=False), (spread(4, 3),)),
+    "svd wide": (lambda a: np.linalg.svd(a, full_matrices=False), (spread(2, 4),)),
+    "svd square": (np.linalg.svd, (spread(3, 3),)),
+    "svd stack": (lambda a: np.linalg.svd(a, full_matrices=False), (spread(3, 2, 2),)),
+    "svd U": (lambda a: np.linalg.svd(a, False).U, (spread(3, 2),)),
+    "svd Vh": (lambda a: np.linalg.svd(a, False)[2], (spread(2, 3),)),
+    "svd values": (lambda a: np.linalg.svd(a, compute_uv=False), (spread(3, 2),)),
+    "svdvals": (np.linalg.svdvals, (spread(2, 3, 2),)),
+    "lstsq": (np.linalg.lstsq, (normal(5, 2), normal(5, 3))),
+    "lstsq vector": (lambda a, b: np.linalg.lstsq(a, b, rcond=None), (normal(5, 2), normal(5))),
+    "lstsq wide": (np.linalg.lstsq, (normal(2, 4), normal(2, 2))),
+    "lstsq solution": (lambda a, b: np.linalg.lstsq(a, b)[0], (normal(5, 2), normal(5))),
+    "lstsq squares": (lambda a, b: np.linalg.lstsq(a, b)[1], (normal(5, 2), normal(5))),
+    "matrix_rank": (lambda a: a * np.linalg.matrix_rank(a), (normal(3, 3),)),
+    "multi_dot": (lambda *a: np.linalg.multi_dot(a), (normal(2, 5), normal(5, 1), normal(1, 4), normal(4, 3))),
+    "multi_dot 2": (lambda *a: np.linalg.multi_dot(a), (normal(2, 3), normal(3, 4))),
+    "multi_dot vectors": (lambda *a: np.linalg.multi_dot(a), (normal(3), normal(3, 4), normal(4))),
+    "cond": (np.linalg.cond, (spread(3, 3),)),
+    "cond -2": (lambda a: np.linalg.cond(a, -2), (spread(2, 3, 2),)),
+    "cond fro": (lambda a: np.linalg.cond(a, "fro"), (square(3),)),
+    "linalg.matrix_transpose": (np.linalg.matrix_transpose, (normal(2, 3, 4),)),
+    "linalg.diagonal": (lambda a: np.linalg.diagonal(a, offset=1), (normal(2, 3, 4),)),
+}
+CASES |= {
+    f"matrix_power {n}": (lambda a, n=n: np.linalg.matrix_power(a, n), (square(2, 2) / 2,))
+    for n in (-3, -1, 0, 1, 2, 3, 6, 7)
+}
+CASES |= {
+    f"norm vector {ord}": (lambda a, ord=ord: np.linalg.norm(a, ord), (normal(4),))
+    for ord in (None, 1, 2, 3, 2.5, np.inf, -np.inf, -1, 0)
+}
+CASES |= {
+    f"norm {ord} {axis} {keepdims}": (
+        lambda a, ord=ord, axis=axis, keepdims=keepdims: np.linalg.norm(a, ord, axis, keepdims),
+        (spread(3, 4, 2),),
+    )
+    for ord, axis, keepdims in [
+        (None, None, False),
+        (None, None, True),
+        (None, 0, False),
+        (2, -1, True),
+        (3, 1, False),
+        (None, (0, 2), False),
+        ("fro", (1, 2), True),
+        ("nuc", (1, 2), False),
+        ("nuc", (2, 1), True),
+        (2, (1, 2), False),
+        (-2, (-1, -2), True),
+        (1, (0, 1), False),
+        (-1, (1, 2), True),
+        (np.inf, (1, 2), False),
+        (-np.inf, (2, 0), False),
+        (np.inf, 1, True),
+        (1, 0, False),
+    ]
+}
+CASES |= {
+    "norm matrix": (np.linalg.norm, (normal(2, 3),)),
+    "norm matrix fro": (lambda a: np.linalg.norm(a, "fro"), (normal(2, 3),)),
+    "norm matrix 2": (lambda a: np.linalg.norm(a, 2), (spread(2, 3),)),
+    "norm empty": (lambda a: np.linalg.norm(a, axis=1), (np.zeros((2, 0)),)),
+    "vector_norm": (np.linalg.vector_norm, (normal(2, 3),)),
+    "vector_norm axes": (lambda a: np.linalg.vector_norm(a, axis=(0, 2), keepdims=True, ord=3), (normal(2, 3, 2),)),
+    "matrix_norm": (lambda a: np.linalg.matrix_norm(a, ord="nuc"), (spread(2, 3, 2),)),
+    "triangular_solve": (triangular_solve, (square(3), normal(3, 2))),
+    "triangular_solve broadcast": (triangular_solve, (square(2, 3, 1), normal(2, 2, 2))),
+    "triangular_solve stack": (triangular_solve, (square(2), normal(3, 2, 2))),
+}
+if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+    CASES["cholesky upper"] = (lambda a: np.linalg.cholesky(a, upper=True), (positive(3) + np.tril(normal(3, 3), -1),))
+for flags in [(lower, trans, unit) for lower in (True, False) for trans in (True, False) for unit in (True, False)]:
+    CASES[f"triangular_solve {flags}"] = (lambda a, b, f=flags: triangular_solve(a, b, *f), (square(3), normal(3, 2)))
+
+COMPLEX_STEP = ("solve", "inv", "det", "matrix_power", "multi_dot", "triangular_solve")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_laws(name):
+    function, arguments, *options = CASES[name]
+    check(function, *arguments, complex_step=name.split()[0] in COMPLEX_STEP, **(options[0] if options else {}))
