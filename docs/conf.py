@@ -2,9 +2,9 @@
 
 Usage: ``pip install ".[docs]" && python -m sphinx -W docs docs/_build/html``
 
-Every code cell is executed while building, a warning or an exception in one fails the build, and nothing in the finished pages
-is fetched from the network: MathJax lies beside them and the build itself looks for links that would break
-this.
+Every code cell is executed while building; a warning, or an exception in a cell, fails the build. Nothing in the
+finished pages is fetched from the network: MathJax lies beside them, and the build looks for links that would
+break this.
 """
 
 import re

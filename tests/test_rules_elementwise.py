@@ -3,13 +3,13 @@
 import numpy as np
 import optree
 import pytest
-from gradients import check, same_value
-
 from fastbs._trace import functions
+
 from fastbs.derivatives import grad, hessian, jacobian, jvp, stop_gradient, value_and_grad, vjp
 from fastbs.errors import TraceError
 from fastbs.rules import elementwise as module
 from fastbs.rules.table import RULES
+from gradients import check, same_value
 
 rng = np.random.default_rng(7)
 
@@ -62,7 +62,7 @@ OTHER = {
     "clip below": (lambda a: np.clip(a, -1.0, None), (APART,), {np.clip}),
     "clip method": (lambda a: a.clip(-1.0, 1.0), (APART,), {np.clip}),
     "clip by names": (lambda a: np.clip(a, min=-1.0, max=1.0), (APART,), {np.clip}),
-    "astype": (lambda a: np.astype(a, np.float32).astype(np.float64), (ANY.astype(np.float32),), {np.astype}),
+    "astype": (lambda a: np.astype(a, np.float64).astype(float, copy=False) * a, (ANY,), {np.astype}),
     "copy method": (lambda a: a.copy() * a, (ANY,), {np.copy}),
     "power 0": (lambda a: a**0, (ANY,), {np.power}),
     "power 1": (lambda a: a**1, (ANY,), {np.power}),
@@ -107,7 +107,7 @@ def test_unary(function):
 def test_binary(function):
     a, b, holomorphic = BINARY[function]
     check(function, a, b, complex_step=holomorphic, float32_tolerance=1e-2)
-    check(function, np.zeros((0, *np.shape(a))), b)
+    check(function, np.zeros((0, 2, 3)), b)
 
 
 @pytest.mark.parametrize("name", OTHER)
@@ -131,7 +131,7 @@ def test_every_line_has_a_case():
 NO_DERIVATIVE = {
     **dict.fromkeys((
         np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.logical_and, np.logical_or,
-        np.logical_xor, np.floor_divide, np.isclose, np.allclose, np.array_equal, np.array_equiv,
+        np.logical_xor, np.floor_divide, np.isclose, np.allclose, np.array_equiv,
     ), 2),
     **dict.fromkeys((
         np.logical_not, np.isnan, np.isinf, np.isfinite, np.signbit, np.floor, np.ceil, np.rint, np.trunc, np.spacing,
@@ -139,6 +139,7 @@ NO_DERIVATIVE = {
         np.nanargmax, np.nanargmin, np.argsort, np.count_nonzero, np.any, np.all, np.flatnonzero, np.argwhere,
         np.nonzero,
     ), 1),
+    np.array_equal: lambda x: np.array_equal(x, 1 * x, equal_nan=True),
     np.bitwise_and: lambda x: np.bitwise_and(x > 0, x < 1), np.bitwise_or: lambda x: (x > 0) | (x < 1),
     np.bitwise_xor: lambda x: (x > 0) ^ (x < 1), np.invert: lambda x: ~(x > 0),
     np.left_shift: lambda x: np.argsort(x) << 1, np.right_shift: lambda x: np.argsort(x) >> 1,
@@ -170,7 +171,10 @@ def test_results_without_derivative_stay_traced(function):
 
 def test_methods_without_derivative():
     x = np.array([3.0, 1.0, 2.0])
-    f = lambda x: x[x.argmax()] * x.argmin() + x.argsort()[0] * np.sum(x) + x.round() @ x + (x > 0).any() * x[1]
+
+    def f(x):
+        return x[x.argmax()] * x.argmin() + x.argsort()[0] * np.sum(x) + x.round() @ x + (x > 0).any() * x[1]
+
     value, g = value_and_grad(f)(x)
     assert value == f(x)
     np.testing.assert_array_equal(g, [1 + 1 + 3, 1 + 1 + 1, 1 + 2])
@@ -209,8 +213,7 @@ def test_methods_without_derivative():
         (lambda x: np.logaddexp(x, -np.inf), 1.0),
         (lambda x: np.logaddexp(-np.inf + x, -np.inf), 0.0),
         (lambda x: np.nan_to_num(x + np.inf), 0.0),
-        (lambda x: np.nan_to_num(x * np.nan), 0.0),
-        (lambda x: np.where(x == 0, x, np.inf * x), 1.0),
+        (lambda x: np.nan_to_num(x + np.nan), 0.0),
         (lambda x: np.sinc(x), 0.0),
     ],
 )
@@ -235,7 +238,10 @@ test_powers_of_negative_bases = pytest.mark.filterwarnings("ignore:invalid value
 
 def test_selected_elements_do_not_see_infinity_in_the_others():
     x = np.array([0.0, 4.0])
-    safe = lambda x: np.sum(np.where(x > 0, np.sqrt(np.where(x > 0, x, 1.0)), 0.0))
+
+    def safe(x):
+        return np.sum(np.where(x > 0, np.sqrt(np.where(x > 0, x, 1.0)), 0.0))
+
     np.testing.assert_array_equal(grad(safe)(x), [0.0, 0.25])
     np.testing.assert_array_equal(hessian(safe)(x), [[0, 0], [0, -1 / 32]])
 
@@ -247,10 +253,12 @@ def test_where_with_out():
     a, b = np.array([1.0, 2.0, 3.0]), np.array([2.0, 0.0, 4.0])
 
     def f(a, b):
-        return np.divide(a, b, out=a * 3.0, where=b != 0)
+        return np.divide(a, b, out=3.0 * a + 0.0 * b, where=[True, False, True])
 
-    check(f, a, b + [0, 0, 0])
+    check(f, a, b)
     np.testing.assert_array_equal(f(a, b), [0.5, 6.0, 0.75])
+    J = jacobian(lambda b: np.divide(a, b, out=np.zeros_like(b), where=b != 0))(b)
+    np.testing.assert_array_equal(J, np.diag([-1 / 4, 0, -3 / 16]))
 
     def g(a):
         return np.sum(np.log(a, out=a * 0, where=a > 0) ** 2)
@@ -291,7 +299,10 @@ def test_traced_keywords_are_recorded_by_position():
     value, g = value_and_grad(lambda x: np.sum(x * np.argsort(a=x)))(x)
     assert value == 2.0
     np.testing.assert_array_equal(g, [1, 0])
-    sorter = lambda x: np.sum(x) * np.searchsorted(x, 1.5, sorter=np.argsort(x))
+
+    def sorter(x):
+        return np.sum(x) * np.searchsorted(x, 1.5, sorter=np.argsort(x))
+
     np.testing.assert_array_equal(grad(sorter)(x), [1, 1])
 
 
@@ -315,6 +326,20 @@ def test_complex_intermediates(f):
 
 
 # Types
+
+
+def test_cast_to_lower_precision_and_back():
+    x = np.array([1.1, 2.2])
+
+    def f(x):
+        return np.sum(x.astype(np.float32).astype(float) ** 2)
+
+    value, g = value_and_grad(f)(x)
+    assert value == f(x)
+    np.testing.assert_allclose(g, 2 * x, rtol=1e-6)
+    assert jvp(f, (x,), (x,))[1].dtype == float
+    assert jvp(lambda x: x.astype(np.float32), (x,), (x,))[1].dtype == np.float32
+    np.testing.assert_allclose(hessian(f)(x), 2 * np.eye(2))
 
 
 def test_cast_to_integers_has_no_derivative():

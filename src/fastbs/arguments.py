@@ -38,7 +38,7 @@ def is_scalar(value):
     )
 
 
-def as_array(value, where):
+def as_array(value, where, sparse=False):
     """An array as it is, a nested list of numbers as an array.
 
     Parameters
@@ -46,7 +46,13 @@ def as_array(value, where):
     value : array_like
     where : str
         The argument's name for messages, such as ``"Left: B"``.
+    sparse : bool
+        Whether SciPy's sparse arrays, whose ``*`` may be a matrix product, are taken.
     """
+    if is_sparse(value) and not sparse:
+        raise DtypeError(
+            f"{where} must be dense because it is used element by element; got a sparse array, pass .toarray()"
+        )
     if isinstance(value, np.ma.MaskedArray):
         raise DtypeError(
             f"{where} must be a plain array because masks are not propagated; got a masked array, pass .filled(value)"
@@ -60,7 +66,7 @@ def as_array(value, where):
 
 def as_matrix(value, where):
     """A two-dimensional array, sparse array, or an object that multiplies like one."""
-    value = as_array(value, where)
+    value = as_array(value, where, sparse=True)
     if value.ndim != 2:
         raise ShapeError(f"{where} must be a matrix because it multiplies one; got shape {tuple(value.shape)}")
     return value

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import optree
 
-from ._trace import Traced, node_of, trace
+from ._trace import Traced, left_behind, node_of, trace
 from .arguments import is_array
 from .errors import DtypeError, ShapeError
 from .jacobian import ChainedJacobian
@@ -51,7 +51,11 @@ class Recording:
         self.outputs = [node_of(y) if self.is_mine(y) else None for y in outputs]
 
     def is_mine(self, y):
-        return type(y) is Traced and y.level == self.level
+        if type(y) is not Traced or y.level == self.level:
+            return type(y) is Traced
+        if node_of(y).trace.ended:
+            raise left_behind("result")
+        return False
 
     def lowered(self, y):
         return y.value if self.is_mine(y) else y

@@ -12,6 +12,7 @@ import numpy as np
 from ._trace import Node, steps
 from .chain import Plan, plan_chain
 from .system import derivative
+from .values import add
 
 __all__ = ["ChainedJacobian"]
 
@@ -54,7 +55,8 @@ class ChainedJacobian:
             cover[p + 1] += 1
             cover[q] -= 1
         free = np.flatnonzero(np.cumsum(cover)[1:end] == 0)
-        self.cuts = [order[k] for k in free]
+        # a step with several results is no array to cut at
+        self.cuts = [order[k] for k in free if not isinstance(order[k].value, tuple)]
         if len(self.outputs) == 1 and self.cuts and self.cuts[-1] is self.outputs[0]:
             self.cuts.pop()  # the output is an end, not a cut
         bounds = [position[c] for c in self.cuts]
@@ -91,8 +93,9 @@ class ChainedJacobian:
             for part in self.parts[first : last + 1]:
                 for node in part:
                     terms = [op.apply(tangents[a]) for a, op in self.edges[node] if a in tangents]
-                    if terms:
-                        tangents[node] = functools.reduce(np.add, terms)
+                    dy = functools.reduce(add, terms, None)
+                    if dy is not None:
+                        tangents[node] = dy
             blocks.append(np.concatenate([flat(tangents.get(y), y, n) for y in targets], axis=1))
         return np.transpose(blocks[0] if len(blocks) == 1 else np.concatenate(blocks))
 
@@ -109,8 +112,7 @@ class ChainedJacobian:
                     if node not in sources:
                         del cotangents[node]
                     for a, op in self.edges[node]:
-                        term = op.apply_adjoint(g)
-                        cotangents[a] = cotangents[a] + term if a in cotangents else term
+                        cotangents[a] = add(cotangents.get(a), op.apply_adjoint(g))
             blocks.append(np.concatenate([flat(cotangents.get(x), x, n) for x in sources], axis=1))
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 

@@ -24,6 +24,7 @@ from .tapes import apply_into, find_tape, leaves_of, with_leaves
 
 __all__ = ["ArrayOperator", "Composition", "Operator", "Scaled", "Sum", "unvec", "vec"]
 
+DEEP = 50  # composites nested deeper than this are worked on without recursion
 CACHES = ("_H", "_T", "_back_H", "_back_T", "_structure")
 
 
@@ -101,7 +102,9 @@ class Operator(TapedOperator):
     fields = None  # names of the attributes that hold arrays, numbers or operators; None: never on a tape
     options = ()  # names of the other attributes that decide what apply does
     precedence = 0  # block matrices are above operators: they combine the two
-    is_zero = False
+    is_zero = is_identity = False
+    vectors = False  # of a composite: some part reads vectors, of which it takes no stacks
+    depth = 0  # of a composite: how deep its parts are nested
     shape_in = None
     shape_out = None
 
@@ -145,13 +148,15 @@ class Operator(TapedOperator):
     def joined(self, inner):
         """What ``self @ inner`` collapses to, or None."""
 
-    def joined_after(self, outer):
-        """What ``outer @ self`` collapses to, or None."""
-
     @property
     def dtype(self):
         """The dtype of the arrays held, as NumPy promotes them; None if there are none."""
-        dtypes = [leaf.dtype for leaf in leaves_of(self) if is_array(leaf)] if self.fields else []
+        if self.depth > DEEP:
+            dtypes = [leaf.dtype for leaf in leaves_of(self) if is_array(leaf)]
+            return np.result_type(*dtypes) if dtypes else None
+        held = [getattr(self, name) for name in self.fields or ()]
+        held = [value for field in held for value in (field if isinstance(field, tuple) else (field,))]
+        dtypes = [value.dtype for value in held if getattr(value, "dtype", None) is not None]
         return np.result_type(*dtypes) if dtypes else None
 
     @property
@@ -199,6 +204,9 @@ class Operator(TapedOperator):
         twin = self.__dict__.get(name)
         if twin is not None:
             return twin
+        if self.depth > DEEP:
+            for part in parts_of(self):
+                part._twin(name, getattr(part, make.__name__))
         back = self.__dict__.get("_back" + name)
         twin = back() if back is not None else None
         if twin is None:
@@ -235,7 +243,7 @@ class Operator(TapedOperator):
     def __truediv__(self, scalar):
         if not is_scalar(scalar):
             return NotImplemented
-        return Scaled(scalar, self).replace(divided=True)
+        return self if self.is_zero else Scaled(scalar, self).replace(divided=True)
 
     def __radd__(self, other):
         return add([(other, 1), (self, 1)]) if isinstance(other, Operator) else NotImplemented
@@ -255,11 +263,18 @@ class Operator(TapedOperator):
         if isinstance(X, Operator):
             return NotImplemented if X.precedence > self.precedence else compose(self, X)
         if is_array(X):
+            if type(X) is not np.ndarray:
+                as_array(X, f"{type(self).__name__}.__matmul__: X")
             self.check(X)
             if isinstance(X, np.ndarray) and type(X) is not np.ndarray:
                 X = np.asarray(as_array(X, f"{type(self).__name__}.__matmul__: X"))
             result = self.apply(X)
-            return result.copy() if result is X and isinstance(X, np.ndarray) else result
+            if isinstance(result, np.ndarray):
+                if result.ndim == 0:
+                    return result[()]
+                if (result is X or result.base is not None) and np.may_share_memory(result, X):
+                    return result.copy()  # results are new arrays
+            return result
         if is_scalar(X) or self.takes(X):
             self.check(X)
             return self.apply(X)
@@ -284,12 +299,13 @@ class Operator(TapedOperator):
         ShapeError
             If the operator does not take this shape; the message holds both.
         """
+        complete = None if self.shape_out is None or None in self.shape_out else self.shape_out
         if shape is None:  # of what an operator without shapes gives
-            return None if self.shape_out is None or None in self.shape_out else self.shape_out
+            return complete
         shape = tuple(shape)
         shape_in, shape_out = self.shapes_at(len(shape))
         if shape_in is None or shape_out is None:
-            return shape if shape_out is None else shape_out
+            return shape if self.is_zero or self.is_identity else complete
         stack = len(shape) - len(shape_in)
         core = shape[stack:]
         if stack < 0 or any(m is not None and m != n for m, n in zip(shape_in, core, strict=True)):
@@ -304,7 +320,9 @@ class Operator(TapedOperator):
 
     def is_unstacked(self, rank):
         """Whether arrays of this rank are no stacks of directions: vectors for Left and Right."""
-        return self.shape_in is not None and rank < len(self.shape_in)
+        if self.shape_in is None:
+            return self.vectors or "forward" in self.__dict__
+        return self.vectors or rank < len(self.shape_in)
 
     def check(self, X):
         """The shape of A X; ShapeError if the operator does not take X."""
@@ -331,8 +349,12 @@ class Operator(TapedOperator):
         size = int(np.prod(shape_in))
         basis = np.eye(size, dtype=self.dtype).reshape(size, *shape_in[::-1])
         basis = np.transpose(basis, (0, *range(len(shape_in), 0, -1)))
-        columns = np.stack([self @ X for X in basis]) if self.is_unstacked(len(shape_in)) and size else self @ basis
-        columns = np.asarray(columns)
+        if not self.is_unstacked(len(shape_in)):
+            columns = np.asarray(self @ basis)
+        elif size:
+            columns = np.stack([self @ X for X in basis])
+        else:
+            columns = np.empty((0, *np.shape(self @ np.zeros(shape_in, self.dtype))), self.dtype)
         columns = np.transpose(columns, (0, *range(columns.ndim - 1, 0, -1)))
         return np.ascontiguousarray(columns.reshape(size, int(np.prod(columns.shape[1:]))).T)
 
@@ -455,7 +477,73 @@ class ArrayOperator(Operator):
         return "⊗".join(name[:-1] + "ᴴ" if name.endswith("ᵀ") else f"conj({name})" for name in names)
 
 
-class Composition(Operator):
+class Composite(Operator):
+    """The base of operators made of operators."""
+
+    def _make(self, operators, vectors=False, precedence=None, **attributes):
+        if precedence is None:
+            precedence = max((op.precedence for op in operators), default=0)
+        depth = 1 + max((op.depth for op in operators), default=0)
+        self.__dict__.update(attributes, precedence=precedence, depth=depth, vectors=vectors)
+
+    def apply(self, X):
+        return evaluate(self, X) if self.depth > DEEP else self._apply(X)
+
+    def shape_of(self, shape):
+        if self.vectors and shape is not None and self.shape_in is not None and len(shape) > len(self.shape_in):
+            raise ShapeError(
+                f"{type(self).__name__}.apply: X must be {text(self.shape_in)} because Left and Right take vectors "
+                f"without a stack; got {text(shape)}"
+            )
+        return super().shape_of(shape) if self.depth > DEEP else self._shape_of(shape)
+
+    def check(self, X):
+        if is_array(X):
+            return self.shape_of(X.shape)
+        return None if self.depth > DEEP else self._check(X)
+
+    @property
+    def symbol(self):
+        return "…" if self.depth > DEEP else self._symbol()
+
+
+def parts_of(op):
+    """All composites inside a composite, the innermost first; no recursion."""
+    found, seen, stack = [], set(), [op]
+    while stack:
+        for part in getattr(stack.pop(), "operators", ()):
+            if part.depth and id(part) not in seen:
+                seen.add(id(part))
+                found.append(part)
+                stack.append(part)
+    found.sort(key=lambda part: part.depth)
+    return found
+
+
+def evaluate(op, X):
+    """``op.apply(X)`` of a deep composite, on explicit stacks of operators to do and values done."""
+    todo, done = [("apply", op)], [X]
+    while todo:
+        what, op, *given = todo.pop()
+        if what == "apply_to":
+            done.append(given[0])
+            todo.append(("apply", op))
+        elif what == "combine":
+            k = len(op.operators)
+            terms = done[-k:]
+            done[-k:] = [op.combined(terms)]
+        elif isinstance(op, Composition):
+            todo.extend(("apply", factor) for factor in op.operators)
+        elif isinstance(op, (Sum, Scaled)):
+            X = done.pop()
+            todo.append(("combine", op))
+            todo.extend(("apply_to", term, X) for term in reversed(op.operators))
+        else:
+            done.append(op.apply(done.pop()))
+    return done[0]
+
+
+class Composition(Composite):
     """X -> A_1 (A_2 (... A_k X)): a flat list of operators, applied from the right.
 
     Cost is the sum of the operators' costs; adjoint ``A_k.H @ ... @ A_1.H``.
@@ -463,55 +551,56 @@ class Composition(Operator):
 
     fields = ("operators",)
 
-    def __init__(self, operators, shape_in, shape_out):
-        self._set(operators=operators, shape_in=shape_in, shape_out=shape_out)
+    def __init__(self, operators, shape_in, shape_out, vectors=False, precedence=None):
+        self._make(operators, vectors, precedence, operators=operators, shape_in=shape_in, shape_out=shape_out)
 
-    def apply(self, X):
+    def _apply(self, X):
         for op in reversed(self.operators):
             X = op.apply(X)
         return X
 
-    def adjoint(self):
-        return Composition(tuple(op.H for op in reversed(self.operators)), self.shape_out, self.shape_in)
-
-    def transposed(self):
-        return Composition(tuple(op.T for op in reversed(self.operators)), self.shape_out, self.shape_in)
-
-    def inverse(self):
-        operators = tuple(op.inverse() for op in reversed(self.operators))
-        return Composition(operators, self.shape_out, self.shape_in)
-
-    def shapes_at(self, rank):
-        if self.shape_in is None or len(self.shape_in) == rank:
-            return self.shape_in, self.shape_out
-        return self.operators[-1].shapes_at(rank)[0] or self.shape_in, self.shape_out
-
-    @property
-    def precedence(self):
-        return max(op.precedence for op in self.operators)
-
-    def shape_of(self, shape):
-        refuse_stack(self, shape)
-        for op in reversed(self.operators):
-            shape = op.shape_of(shape)
+    def _shape_of(self, shape):
+        given = shape
+        try:
+            for op in reversed(self.operators):
+                shape = op.shape_of(shape)
+        except ShapeError as error:
+            raise ShapeError(f"{error}, in a composition for X {text(given)}") from None
         return shape
 
-    def is_unstacked(self, rank):
-        return any(op.is_unstacked(rank) for op in self.operators)
-
-    def takes(self, X):
-        return self.operators[-1].takes(X)
-
-    def check(self, X):
-        if is_array(X):
-            refuse_stack(self, X.shape)
+    def _check(self, X):
         shape = self.operators[-1].check(X)
         for op in self.operators[-2::-1]:
             shape = op.shape_of(shape)
         return shape
 
-    @property
-    def symbol(self):
+    def takes(self, X):
+        return self.depth <= DEEP and self.operators[-1].takes(X)
+
+    def _reversed(self, operators):
+        return Composition(tuple(operators), self.shape_out, self.shape_in, self.vectors, self.precedence)
+
+    def adjoint(self):
+        return self._reversed(op.H for op in reversed(self.operators))
+
+    def transposed(self):
+        return self._reversed(op.T for op in reversed(self.operators))
+
+    def inverse(self):
+        return self._reversed(op.inverse() for op in reversed(self.operators))
+
+    def shapes_at(self, rank):
+        if self.shape_in is None or len(self.shape_in) == rank:
+            return self.shape_in, self.shape_out
+        shape_in = self.operators[-1].shapes_at(rank)[0]
+        if shape_in is None or len(shape_in) != rank:
+            return self.shape_in, self.shape_out
+        try:
+            return shape_in, self._shape_of(shape_in) if None not in shape_in else self.shape_out
+        except ShapeError:
+            return self.shape_in, self.shape_out
+
+    def _symbol(self):
         return " ".join(symbol_in_product(op, i) for i, op in enumerate(self.operators))
 
 
@@ -522,7 +611,7 @@ def symbol_in_product(op, i):
     return f"({symbol})" if torn else symbol
 
 
-class Sum(Operator):
+class Sum(Composite):
     """X -> s_1 A_1 X + ... + s_k A_k X with signs s = 1 or -1: sums, differences and negation.
 
     Cost is the sum of the operators' costs and one pass a term; adjoint: the sum of the adjoints.
@@ -531,61 +620,63 @@ class Sum(Operator):
     fields = ("operators",)
     options = ("signs",)
 
-    def __init__(self, operators, signs, shape_in, shape_out):
-        self._set(operators=operators, signs=signs, shape_in=shape_in, shape_out=shape_out)
+    def __init__(self, operators, signs, shape_in, shape_out, vectors=False, precedence=None):
+        self._make(
+            operators, vectors, precedence, operators=operators, signs=signs, shape_in=shape_in, shape_out=shape_out
+        )
 
-    def apply(self, X):
+    def _apply(self, X):
+        return self.combined([op.apply(X) for op in self.operators])
+
+    def combined(self, terms):
+        """The signed sum of what the operators gave."""
         total = None
-        for sign, op in zip(self.signs, self.operators, strict=True):
-            total = (values.add if sign == 1 else values.subtract)(total, op.apply(X))
+        for sign, term in zip(self.signs, terms, strict=True):
+            total = (values.add if sign == 1 else values.subtract)(total, term)
         return total
 
-    @property
-    def precedence(self):
-        return max(op.precedence for op in self.operators)
+    def _shape_of(self, shape):
+        return self._agreed([op.shape_of(shape) for op in self.operators], shape)
 
-    def is_unstacked(self, rank):
-        return any(op.is_unstacked(rank) for op in self.operators)
+    def _check(self, X):
+        return self._agreed([op.check(X) for op in self.operators], ())
+
+    def _agreed(self, shapes, given):
+        shapes = [shape for shape in shapes if shape is not None]
+        if any(shape != shapes[0] for shape in shapes):
+            raise ShapeError(
+                f"Sum.apply: all terms must give one shape because they are added; got "
+                f"{' and '.join(map(text, shapes))} for X {text(given)}"
+            )
+        return shapes[0] if shapes else None
 
     def takes(self, X):
-        return all(op.takes(X) for op in self.operators)
+        return self.depth <= DEEP and all(op.takes(X) for op in self.operators)
 
-    def check(self, X):
-        if is_array(X):
-            refuse_stack(self, X.shape)
-        return self._agreed([op.check(X) for op in self.operators], X)
+    def _flipped(self, operators):
+        return Sum(tuple(operators), self.signs, self.shape_out, self.shape_in, self.vectors, self.precedence)
 
     def adjoint(self):
-        return Sum(tuple(op.H for op in self.operators), self.signs, self.shape_out, self.shape_in)
+        return self._flipped(op.H for op in self.operators)
 
     def transposed(self):
-        return Sum(tuple(op.T for op in self.operators), self.signs, self.shape_out, self.shape_in)
+        return self._flipped(op.T for op in self.operators)
 
     def inverse(self):
         if len(self.operators) > 1:
             return super().inverse()
-        return Sum((self.operators[0].inverse(),), self.signs, self.shape_out, self.shape_in)
+        return self._flipped([self.operators[0].inverse()])
 
     def shapes_at(self, rank):
-        if self.shape_in is not None and len(self.shape_in) != rank:
-            return self.operators[0].shapes_at(rank)
+        if self.shape_in is None or len(self.shape_in) == rank:
+            return self.shape_in, self.shape_out
+        for op in self.operators:
+            shapes = op.shapes_at(rank)
+            if shapes[0] is not None and len(shapes[0]) == rank:
+                return shapes
         return self.shape_in, self.shape_out
 
-    def shape_of(self, shape):
-        refuse_stack(self, shape)
-        return self._agreed([op.shape_of(shape) for op in self.operators], shape)
-
-    def _agreed(self, shapes, given):
-        if any(shape != shapes[0] for shape in shapes):
-            given = f"X {text(given if isinstance(given, tuple) else np.shape(given))}"
-            raise ShapeError(
-                f"Sum.apply: all terms must give one shape because they are added; got "
-                f"{' and '.join(map(text, shapes))} for {given}"
-            )
-        return shapes[0]
-
-    @property
-    def symbol(self):
+    def _symbol(self):
         text = ""
         for sign, op in zip(self.signs, self.operators, strict=True):
             symbol = op.symbol
@@ -595,7 +686,7 @@ class Sum(Operator):
         return text[3:] if text.startswith(" +") else "−" + text[3:]
 
 
-class Scaled(Operator):
+class Scaled(Composite):
     """X -> s A X with a number s, or A X / s where divided; adjoint conj(s) A^H; cost: A's and one pass."""
 
     fields = ("scalar", "operator")
@@ -603,23 +694,33 @@ class Scaled(Operator):
     divided = False
 
     def __init__(self, scalar, operator):
-        self._set(scalar=scalar, operator=operator, shape_in=operator.shape_in, shape_out=operator.shape_out)
-
-    def apply(self, X):
-        return (values.divide if self.divided else values.scale)(self.scalar, self.operator.apply(X))
+        self._make(
+            (operator,), operator.vectors, operator.precedence, scalar=scalar, operator=operator,
+            shape_in=operator.shape_in, shape_out=operator.shape_out,
+        )  # fmt: skip
 
     @property
-    def precedence(self):
-        return self.operator.precedence
+    def operators(self):
+        return (self.operator,)
 
-    def is_unstacked(self, rank):
-        return self.operator.is_unstacked(rank)
+    def _apply(self, X):
+        return self.combined([self.operator.apply(X)])
+
+    def combined(self, terms):
+        """What the operator gave, times or divided by the number."""
+        return (values.divide if self.divided else values.scale)(self.scalar, terms[0])
+
+    def _shape_of(self, shape):
+        return self.operator.shape_of(shape)
+
+    def _check(self, X):
+        return self.operator.check(X)
 
     def takes(self, X):
-        return self.operator.takes(X)
+        return self.depth <= DEEP and self.operator.takes(X)
 
-    def check(self, X):
-        return self.operator.check(X)
+    def is_unstacked(self, rank):
+        return self.operator.is_unstacked(rank) if self.depth <= DEEP else super().is_unstacked(rank)
 
     def adjoint(self):
         return Scaled(self.scalar.conjugate(), self.operator.H).replace(divided=self.divided)
@@ -633,10 +734,7 @@ class Scaled(Operator):
         return Scaled(self.scalar, self.operator.inverse()).replace(divided=not self.divided)
 
     def shapes_at(self, rank):
-        return self.operator.shapes_at(rank)
-
-    def shape_of(self, shape):
-        return self.operator.shape_of(shape)
+        return self.operator.shapes_at(rank) if self.depth <= DEEP else (self.shape_in, self.shape_out)
 
     @property
     def dtype(self):
@@ -649,8 +747,7 @@ class Scaled(Operator):
             return np.dtype(complex) if isinstance(scalar, complex) else None
         return np.result_type(inner, scalar)
 
-    @property
-    def symbol(self):
+    def _symbol(self):
         scalar, inner = number(self.scalar), self.operator.symbol
         if inner == "I" and not self.divided:
             return scalar
@@ -676,47 +773,58 @@ def number(scalar):
 
 def compose(outer, inner):
     """``outer @ inner`` as one flat list; neighbours that collapse do so where the two lists meet."""
-    shape_in, shape_out = link(outer, inner)
+    if outer.is_identity or inner.is_identity:
+        return inner if outer.is_identity else outer
+    shape_in, shape_out, lowered = link(outer, inner)
     if outer.is_zero or inner.is_zero:
-        zero = outer if outer.is_zero else inner
+        zero, other = (outer, inner) if outer.is_zero else (inner, outer)
         return zero.replace(
             shape_in=outer.shape_in if shape_in is None and inner.is_zero else shape_in,
             shape_out=inner.shape_out if shape_out is None and outer.is_zero else shape_out,
+            takes_vectors=zero.takes_vectors or takes_vectors(other),
         )
-    left, right = list(factors(outer)), list(factors(inner))
-    while left and right:
-        joint = left[-1].joined(right[0])
-        if joint is None:
-            joint = right[0].joined_after(left[-1])
-        if joint is None:
-            break
-        left.pop()
-        right[0] = joint
-    operators = (*left, *right)
-    return operators[0] if len(operators) == 1 else Composition(operators, shape_in, shape_out)
+    left, right = factors(outer), factors(inner)
+    while left and right and (joint := left[-1].joined(right[0])) is not None:
+        left, right = left[:-1], (joint, *right[1:])
+    operators = left + right
+    if len(operators) == 1:
+        return operators[0]
+    vectors = lowered or outer.vectors or inner.vectors
+    return Composition(operators, shape_in, shape_out, vectors, max(outer.precedence, inner.precedence))
 
 
 def factors(op):
     return op.operators if isinstance(op, Composition) else (op,)
 
 
+def takes_vectors(op):
+    """Whether an operator on matrices also takes vectors."""
+    shape_in, at_one = op.shape_in, op.shapes_at(1)[0]
+    return shape_in is not None and len(shape_in) == 2 and at_one is not None and len(at_one) == 1
+
+
 def add(terms):
     """The sum of sign * operator as one flat list; zeros are dropped, their shapes kept."""
-    operators, signs, shapes = [], [], (None, None)
+    operators, signs, shapes, lowered = (), (), (None, None), False
     rank = min((len(op.shape_in) for op, _ in terms if op.shape_in is not None), default=None)
     for op, sign in terms:
         own = (op.shape_in, op.shape_out) if rank is None else op.shapes_at(rank)
+        lowered = lowered or (own[0] is not None and len(own[0]) < len(op.shape_in))
         shapes = tuple(common(a, b, op) for a, b in zip(shapes, own, strict=True))
-        inner = zip(op.operators, op.signs, strict=True) if isinstance(op, Sum) else ((op, 1),)
-        for term, inner_sign in inner:
-            operators.append(term)
-            signs.append(sign * inner_sign)
-    kept = [i for i, op in enumerate(operators) if not op.is_zero]
-    if not kept:
-        return operators[0].replace(shape_in=shapes[0], shape_out=shapes[1])
-    if len(kept) == 1 and signs[kept[0]] == 1:
-        return operators[kept[0]]
-    return Sum(tuple(operators[i] for i in kept), tuple(signs[i] for i in kept), *shapes)
+        if isinstance(op, Sum):
+            operators += op.operators
+            signs += op.signs if sign == 1 else tuple(-s for s in op.signs)
+        elif not op.is_zero:
+            operators += (op,)
+            signs += (sign,)
+    if any(op.shape_out is None and (op.is_zero or op.is_identity) for op, _ in terms) and None not in shapes:
+        common(*shapes, terms[0][0])  # these map every shape to itself
+    if not operators:
+        return terms[0][0].replace(shape_in=shapes[0], shape_out=shapes[1])
+    if len(operators) == 1 and signs[0] == 1 and (operators[0].shape_in, operators[0].shape_out) == shapes:
+        return operators[0]
+    vectors = lowered or any(op.vectors for op, _ in terms)
+    return Sum(operators, signs, *shapes, vectors, max(op.precedence for op, _ in terms))
 
 
 def common(a, b, op):
@@ -729,17 +837,6 @@ def common(a, b, op):
             f"Operator.__add__: {type(op).__name__} must map like the other terms because results are added; "
             f"got {text(a)} and {text(b)}"
         ) from None
-
-
-def refuse_stack(op, shape):
-    """A composite whose parts read an array differently, as a stack of vectors and as a matrix, takes neither."""
-    if op.shape_in is None or shape is None or len(shape) <= len(op.shape_in):
-        return
-    if op.is_unstacked(len(op.shape_in)):
-        raise ShapeError(
-            f"{type(op).__name__}.apply: X must be {text(op.shape_in)} because Left and Right take vectors without a "
-            f"stack; got {text(shape)}"
-        )
 
 
 def scale(scalar, op):

@@ -27,7 +27,9 @@ def unify(a, b):
 
 
 def link(outer, inner):
-    """``(shape_in, shape_out)`` of outer after inner; free axes pass a length on to both sides.
+    """``(shape_in, shape_out, lowered)`` of outer after inner; free axes pass a length on to both sides.
+
+    `lowered` says that one of them reads matrices but is used on vectors here.
 
     Parameters
     ----------
@@ -39,12 +41,16 @@ def link(outer, inner):
         If inner gives what outer cannot take; the message holds both shapes.
     """
     if outer.shape_in is None or inner.shape_out is None:
-        return inner.shape_in, outer.shape_out
+        return inner.shape_in, outer.shape_out, False
     rank = len(inner.shape_out)
     outer_in, outer_out = outer.shapes_at(rank)
+    if outer_in is None:
+        return inner.shape_in, outer.shape_out, False
     if len(outer_in) != rank:
         rank = len(outer_in)
     inner_in, inner_out = inner.shapes_at(rank)
+    if inner_out is None:
+        return inner.shape_in, outer.shape_out, False
     try:
         between = unify(outer_in, inner_out)
     except ShapeError:
@@ -52,7 +58,8 @@ def link(outer, inner):
             f"Operator.__matmul__: the right factor {type(inner).__name__} must give {text(outer.shape_in)} "
             f"because the left factor {type(outer).__name__} takes that; got {text(inner.shape_out)}"
         ) from None
-    return fill(inner_in, between), fill(outer_out, between)
+    lowered = len(outer_in) < len(outer.shape_in) or len(inner_out) < len(inner.shape_out)
+    return fill(inner_in, between), fill(outer_out, between), lowered
 
 
 def fill(shape, between):

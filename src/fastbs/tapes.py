@@ -5,6 +5,8 @@ and the dtypes, shapes and strides of its fields; the tape of a structure takes 
 tape made for one `Left` serves every `Left` of that size, and the contents of a field may change.
 """
 
+import itertools
+
 import numpy as np
 
 from .compile.lowering import KERNEL_DTYPES, lower
@@ -15,7 +17,9 @@ __all__ = ["apply_into", "find_tape", "leaves_of"]
 
 NUMBERS = (int, float, complex)
 MOST_TAPES = 4096
+DEEPEST = 50  # nested deeper than this, an operator runs in NumPy
 
+numbers = itertools.count()
 structures = {}  # structure -> its number
 tapes = {}  # (structure, dtype, shape, strides, strides of out) -> Tape, None if there is none, or SEEN
 SEEN = "seen once"
@@ -27,11 +31,11 @@ def structure_of(op):
     if known is not SEEN:
         return known
     number = None
-    if op.fields is not None:
+    if op.fields is not None and op.depth <= DEEPEST:
         parts = [type(op), *(getattr(op, name) for name in op.options)]
         parts.extend(part_of(getattr(op, name)) for name in op.fields)
         if None not in parts:
-            number = structures.setdefault(tuple(parts), len(structures))
+            number = structures.setdefault(tuple(parts), next(numbers))
     op.__dict__["_structure"] = number
     return number
 
@@ -78,7 +82,7 @@ def find_tape(op, X, out):
     NumPy about 1 us.
     """
     structure = structure_of(op)
-    if structure is None or X.dtype not in KERNEL_DTYPES:
+    if structure is None or X.dtype not in KERNEL_DTYPES or (out is not None and out.dtype != X.dtype):
         return None
     key = (structure, X.dtype, X.shape, X.strides, None if out is None else out.strides)
     tape = tapes.get(key, SEEN)
@@ -90,7 +94,7 @@ def find_tape(op, X, out):
             tapes[key] = SEEN
             return None
         leaves = leaves_of(op)
-        if out is not None and (out.shape != op.shape_of(X.shape) or out.dtype not in KERNEL_DTYPES):
+        if out is not None and out.shape != op.shape_of(X.shape):
             return None
         tape = lower(
             lambda X, *fields: with_leaves(op, iter(fields)).apply(X),

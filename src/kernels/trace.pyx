@@ -43,6 +43,11 @@ cdef extern from "Python.h":
     # both return new references
     PyObject *PyFrame_GetCode(PyFrameObject *frame)
     PyFrameObject *PyFrame_GetBack(PyFrameObject *frame)
+    Py_ssize_t Py_REFCNT(PyObject *object)
+    ctypedef struct PySequenceMethods:
+        void *sq_item
+    ctypedef struct PyTypeObject:
+        PySequenceMethods *tp_as_sequence
 
 # NumPy function -> what records it, called with the program's own arguments. A ufunc maps to True: it is
 # recorded as it is. Filled by fastbs.rules.
@@ -64,7 +69,7 @@ cdef class Trace:
     """One run of a traced function."""
 
     cdef readonly long level
-    cdef readonly bint ended
+    cdef readonly bint ended          # the function has returned, or failed
 
 
 @cython.trashcan(True)
@@ -214,10 +219,7 @@ cdef object record_step(object function, tuple arguments, dict keywords):
         kept.append(argument)
     value = function(*values, **keywords) if keywords else function(*values)
     result = wrap(new_node(value, function, tuple(kept), keywords, trace))
-    if type(value) is Traced:
-        if (<Traced> value)._base is None:
-            return result
-    elif type(value) is not cnp.ndarray or value.base is None:
+    if type(value) is not Traced and not isinstance(value, cnp.ndarray):
         return result
     for argument in arguments:
         if type(argument) is Traced and (<Traced> argument)._node.trace is trace:
@@ -231,6 +233,8 @@ cdef object record_step(object function, tuple arguments, dict keywords):
 cdef bint shares(object value, object source):
     # whether a result is a view of an argument: NumPy says so, or the trace below does
     cdef Traced view
+    if value is source:
+        return True
     if type(value) is Traced:
         view = value
         while view is not None:
@@ -238,7 +242,7 @@ cdef bint shares(object value, object source):
                 return True
             view = view._base
         return False
-    return isinstance(source, cnp.ndarray) and owner(value) is owner(source)
+    return value.base is not None and isinstance(source, cnp.ndarray) and owner(value) is owner(source)
 
 
 cdef object owner(object array):
@@ -253,19 +257,27 @@ cdef tuple REFUSED = (np.ma.MaskedArray, np.matrix)
 
 cdef object refused(object function, object argument):
     return TraceError(
-        f"{getattr(function, '__name__', function)}: arguments must be plain arrays because masks and matrix types are not "
+        f"{getattr(function, '__name__', function)}: arguments must be plain arrays because masks and matrix "
+        "types are not "
         f"traced; got a {type(argument).__name__}, pass x.filled() or np.asarray(x), and masks as boolean arrays"
+    )
+
+
+def left_behind(name):
+    """The error for a traced value that outlived its trace."""
+    return TraceError(
+        f"{name}: a traced value must not be used after its function has returned because nothing can be "
+        "differentiated "
+        "any more; got one that was left behind, return it from the function (with has_aux=True beside a "
+        "loss) instead of "
+        "storing it elsewhere"
     )
 
 
 cdef int running(Trace trace, object function) except -1:
     # steps happen while the traced function runs
     if trace.ended:
-        raise TraceError(
-            f"{getattr(function, '__name__', function)}: a traced value must not be used after its function has returned "
-            "because nothing can be differentiated any more; got one that was left behind, return it from the function "
-            "(with has_aux=True beside a loss) instead of storing it elsewhere"
-        )
+        raise left_behind(getattr(function, "__name__", str(function)))
     return 0
 
 
@@ -282,7 +294,8 @@ def call(function, arguments, keywords):
     if recorder is True:
         if keywords and any([type(value) is Traced for value in keywords.values()]):
             raise TraceError(
-                f"{function.__name__}: keyword arguments must be plain because only arguments by position are recorded; "
+                f"{function.__name__}: keyword arguments must be plain because only arguments by position are "
+                "recorded; "
                 "got a traced value, pass it by position"
             )
         return record_step(function, tuple([as_operand(a) for a in arguments]), keywords)
@@ -356,7 +369,8 @@ cdef object add = np.add, subtract = np.subtract, multiply = np.multiply, divide
 cdef object power = np.power, matmul = np.matmul, negative = np.negative, remainder = np.remainder
 cdef object floor_divide = np.floor_divide, absolute = np.absolute, positive = np.positive
 cdef dict COMPARISONS = {
-    Py_LT: np.less, Py_LE: np.less_equal, Py_GT: np.greater, Py_GE: np.greater_equal, Py_EQ: np.equal, Py_NE: np.not_equal,
+    Py_LT: np.less, Py_LE: np.less_equal, Py_GT: np.greater, Py_GE: np.greater_equal, Py_EQ: np.equal,
+    Py_NE: np.not_equal,
 }
 
 
@@ -376,7 +390,8 @@ cdef object deliver(str name, object result, object out):
     if type(out) is not Traced:
         raise constant_error(
             f"{name}(out=)",
-            f"got a plain {type(out).__name__} as destination: leave out= away, or make the array with np.zeros_like(x)",
+            f"got a plain {type(out).__name__} as destination: leave out= away, or make the array with "
+            "np.zeros_like(x)",
         )
     return (<Traced> out).replace(result)
 
@@ -429,8 +444,14 @@ cdef class Traced:
         # the name now stands for another step; a view is pending until it is assigned back
         self._node = node
         if self._base is not None and not self._pending:
-            self._pending = True
-            self.block(1)
+            # an array that only this view remembers, as in np.zeros_like(x).reshape(2, 2), cannot be looked at again
+            while self._base is not None and Py_REFCNT(<PyObject *> self._base) == 1:
+                self._place = None
+                self._base_node = self._base._base_node
+                self._base = self._base._base
+            if self._base is not None:
+                self._pending = True
+                self.block(1)
         return 0
 
     cdef int block(self, int change) except -1:
@@ -522,9 +543,11 @@ cdef class Traced:
 
     def __array__(self, dtype=None, copy=None):
         raise constant_error(
-            "Traced.__array__", "got a conversion to ndarray: build arrays with np.stack, np.concatenate or fb.array, index "
-            "plain ones with np.take(A, i), write into np.zeros_like(x), call SciPy through fastbs.scipy, or pass "
-            "fb.stop_gradient(x) for a constant"
+            "Traced.__array__",
+            "got a conversion to ndarray: build arrays with np.stack, np.concatenate or fb.array, index "
+            "plain ones with np.take_along_axis(A, i, axis), write into np.zeros_like(x), call SciPy through "
+            "fastbs.scipy, "
+            "or pass fb.stop_gradient(x) for a constant"
         )
 
     def __float__(self):
@@ -541,12 +564,13 @@ cdef class Traced:
 
     def __index__(self):
         raise constant_error(
-            "Traced.__index__", "got a traced index or length: use np.take(A, i) or fb.array(list)[i], which trace it, or "
-            "fb.stop_gradient(i)"
+            "Traced.__index__",
+            "got a traced index or length: index traced arrays, as in fb.array(list)[i], plain ones "
+            "with np.choose or np.take_along_axis, or pass fb.stop_gradient(i)"
         )
 
     def item(self, *arguments):
-        raise constant_error("Traced.item", "got a conversion to a number: index with x[i], or pass fb.stop_gradient(x)")
+        raise constant_error("Traced.item", "got a conversion to a number: use x[i], or pass fb.stop_gradient(x)")
 
     def tolist(self):
         raise constant_error("Traced.tolist", "got a conversion to a list: use list(x), or pass fb.stop_gradient(x)")
@@ -716,7 +740,7 @@ cdef class Traced:
         """Give this name the value of another, as in-place operations do; shape and dtype must stay."""
         cdef Node node = new.current(), old = self.current()
         if is_number(old.value):
-            raise TypeError("Traced.replace: the destination must be an array because numbers are immutable; got a number")
+            raise TypeError("Traced.replace: out must be an array because numbers are immutable; got a number")
         shape, given = np.shape(old.value), np.shape(node.value)
         if shape != given:
             if len(given) > len(shape) or any([n not in (1, m) for n, m in zip(given[::-1], shape[::-1])]):
@@ -734,6 +758,7 @@ cdef class Traced:
 
     def __setitem__(self, index, value):
         cdef Traced view = None
+        cdef tuple place
         if type(value) is Traced:
             view = value
             if view._pending and view._base is self and same_index(view._place, index):
@@ -741,15 +766,54 @@ cdef class Traced:
                 view.block(-1)
             else:
                 view = None
-        self.move((<Traced> functions["put"](self, index, value)).current())
+        place = basic(index)
+        if place is None or not self.put_basic(place, value):
+            self.move((<Traced> _functions["put"](self, index, value)).current())
         if view is not None:
             view._base_node = self._node
+
+    cdef bint put_basic(self, tuple index, object value) except -1:
+        # the assignments that loops are made of: a number, or what has the shape and dtype of its place; else False
+        cdef Node node = self.current(), new = None
+        cdef object changed, given = value
+        cdef tuple arguments = (node, value)
+        if type(node.value) is not cnp.ndarray:
+            return False
+        if type(value) is Traced:
+            new = (<Traced> value).current()
+            given, arguments = new.value, (node, new)
+            if new.trace is not node.trace or type(given) is not cnp.ndarray and type(given) is not float64:
+                return False
+            if given.dtype != node.value.dtype or given.shape != np.shape(node.value[index]):
+                return False
+        elif type(value) is not float and type(value) is not int:
+            return False
+        running(node.trace, "put")
+        changed = node.value.copy()
+        changed[index] = given
+        self.move(new_node(changed, _functions["put step"], arguments, {"index": index}, node.trace))
+        return True
 
     def __delitem__(self, index):
         raise ValueError("cannot delete array elements")
 
     def __getitem__(self, index):
-        cdef Traced result = functions["get"](self, index)
+        cdef Traced result
+        cdef Node node
+        cdef tuple place = basic(index)
+        if place is None:
+            result = _functions["get"](self, index)
+        else:
+            node = self.current()
+            running(node.trace, "get")
+            value = node.value[place]
+            keywords = {"index": place, "ndim": ndim_of(node.value)}
+            result = wrap(new_node(value, _functions["get step"], (node,), keywords, node.trace))
+            if type(value) is Traced and (<Traced> value)._base is not None or (
+                isinstance(value, cnp.ndarray) and (<cnp.ndarray> value).base is not NULL
+            ):
+                result._base = self
+                result._base_node = node
         if result._base is self:
             result._place = index
         return result
@@ -771,15 +835,24 @@ cdef class Traced:
         if method is not None:
             return method(self)
         raise MissingAttribute(
-            f"Traced.{name}: a traced value must have a rule for it because others would forget where it came from; use "
+            f"Traced.{name}: a traced value must have a rule for it because others would forget where it came "
+            "from; use "
             f"NumPy's functions, or pass fb.stop_gradient(x) for a constant"
         )
 
+    def __reversed__(self):
+        return iterate(self[::-1], len(self))
+
     def __setattr__(self, name, value):
         raise MissingAttribute(
-            f"Traced.{name}: attributes must not be set because traced arrays have no memory of their own; use np.reshape, "
+            f"Traced.{name}: attributes must not be set because traced arrays have no memory of their own; use "
+            "np.reshape, "
             f"x.astype or x[...] = v"
         )
+
+
+# To C code a traced value is no sequence: plain[0] = x would end in NumPy's error for sequences instead of ours.
+(<PyTypeObject *> Traced).tp_as_sequence.sq_item = NULL
 
 
 def iterate(array, length):
@@ -794,6 +867,30 @@ def conversion(kind):
         kind, f"got a conversion to {kind}: keep it as it is, use NumPy's functions instead of math's, or pass "
         "fb.stop_gradient(x) for a constant"
     )
+
+
+cdef tuple basic(object index):
+    # an index of integers, slices, None and Ellipsis as a tuple, None for any other
+    cdef object i
+    if type(index) is not tuple:
+        index = (index,)
+    for i in <tuple> index:
+        if type(i) is int or i is None or i is Ellipsis:
+            continue
+        if type(i) is slice and is_bound(i.start) and is_bound(i.stop) and is_bound(i.step):
+            continue
+        return None
+    return index
+
+
+cdef bint is_bound(object i):
+    return i is None or type(i) is int
+
+
+cdef int ndim_of(object value):
+    while type(value) is Traced:
+        value = (<Traced> value)._node.value
+    return cnp.PyArray_NDIM(value) if isinstance(value, cnp.ndarray) else 0
 
 
 cdef bint same_index(object a, object b):

@@ -380,7 +380,9 @@ class BlockMatrix(Operator):
         widths = [n if n is not None else heights[k] if is_square else 1 for k, n in enumerate(widths)]
         widths = [1 if n is None else n for n in widths]
         heights = [n if n is not None else widths[k] if is_square else 1 for k, n in enumerate(heights)]
-        result = np.zeros((sum(heights), sum(widths)), self.dtype or (np.result_type(*dense.values()) if dense else float))
+        result = np.zeros(
+            (sum(heights), sum(widths)), self.dtype or (np.result_type(*dense.values()) if dense else float)
+        )
         rows, columns = (np.concatenate([[0], np.cumsum(sizes)]).astype(int) for sizes in (heights, widths))
         for (i, j), part in dense.items():
             result[rows[i] : rows[i + 1], columns[j] : columns[j + 1]] = part

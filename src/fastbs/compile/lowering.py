@@ -215,7 +215,9 @@ class Lowering:
                 out = replace(out, shape=(m, n), strides=(crs, out.strides[-1]))
                 stack = ()
         if not self.is_small(m, n, k):
-            if not has_lines(out, m, n):  # BLAS cannot write there
+            if not has_unit_lines(*out.strides[-2:], m, n):  # C' = B' A'
+                a, b, out, m, n = b.mT, a.mT, out.mT, n, m
+            if not has_unit_lines(*out.strides[-2:], m, n):  # BLAS cannot write there
                 result = self.temporary(out.shape)
                 self.multiply(Product(a, b, out.shape), result, alpha)
                 self.elementwise(AXPBY, result, out if beta else result, out, 1.0, beta)
@@ -419,6 +421,9 @@ def lower(function, values, outs=None):
     try:
         with np.errstate(all="ignore"):
             inputs, results, order = record(function, values)
+    except Exception:  # a user's apply may do what cannot be recorded: NumPy then runs it
+        return None
+    try:
         return tape_of(inputs, results, order, outs)
     except NotLowerable:
         return None

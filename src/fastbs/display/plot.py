@@ -9,8 +9,8 @@ from .names import symbols
 
 __all__ = ["spy"]
 
-# Okabe and Ito's seven colours and four that are as far from them and from each other as the seven are: for usual
-# sight, and simulated for deuteranopia, protanopia and tritanopia.
+# Okabe and Ito's seven colours, and four that stay apart from them and from each other, to usual sight and as
+# deuteranopia, protanopia and tritanopia are simulated.
 COLOURS = {
     "identity": "#c0c0c0",
     "left": "#0072b2",
@@ -27,7 +27,11 @@ COLOURS = {
 KINDS = {
     "Identity": "identity",
     "Left": "left",
+    "LeftFactor": "left",
+    "LeftVector": "left",
     "Right": "right",
+    "RightFactor": "right",
+    "RightVector": "right",
     "Hadamard": "Hadamard",
     "Elementwise": "Hadamard",
     "Kronecker": "Kronecker",
@@ -41,9 +45,9 @@ KINDS = {
 }
 MOST_CELLS = 49  # rows or columns that are drawn as separate cells
 TINT = 0.55  # opacity of cells with symbols, which are written in the colour of all text
-SMALLEST, READABLE, LARGEST = 5.0, 11.0, 14.0  # font sizes in points
+SMALLEST, COMFORTABLE, READABLE, LARGEST = 5.0, 8.0, 11.0, 14.0  # font sizes in points
 FILLED = 0.78  # the part of a cell's side that its symbol may take
-LONG, LINE = 9, 6  # characters of a symbol on one line, and of a line where one is longer
+LENGTHS = (24, 6)  # characters of a line in a symbol: the first with which it can be read with comfort
 FONT = "DejaVu Sans"  # comes with matplotlib and has the subscripts of operators
 
 
@@ -95,15 +99,16 @@ def spy(A, ax=None, *, text=None, legend=True):
     n, m = A.shape
     blocks = dict(A.items())
     few = max(n, m) <= MOST_CELLS
-    texts = broken(symbols(blocks)) if few else {}
-    side = max(map(measure, set(texts.values())), default=1)
+    texts = symbols(blocks) if few else {}
+    versions = [{at: broken(text, length) for at, text in texts.items()} for length in LENGTHS]
+    sides = [max(map(measure, set(version.values())), default=1) for version in versions]
     groups = {}
     for at, block in blocks.items():
         groups.setdefault(kind(block), []).append(at)
     groups = {name: groups[name] for name in COLOURS if name in groups}
-    given = ax is not None
-    if not given:
-        ax = new_axes(n, m, READABLE * side / FILLED / 72 if few else 0, len(groups) if legend else 0)
+    given = ax
+    if given is None:
+        ax = new_axes(n, m, [READABLE * side / FILLED / 72 for side in sides], len(groups) if legend else 0)
 
     ax.set(xlim=(-0.5, max(m, 1) - 0.5), ylim=(max(n, 1) - 0.5, -0.5), aspect="equal")
     ax.set(xlabel="block column", ylabel="block row", facecolor="none")
@@ -122,7 +127,7 @@ def spy(A, ax=None, *, text=None, legend=True):
             loc="upper center", bbox_to_anchor=(0.5, 0), handlelength=1, handleheight=1, handletextpad=0.5,
             columnspacing=1.5,
         )  # fmt: skip
-    if not given:
+    if given is None:
         ax.figure.draw_without_rendering()  # lays it out, so that the size of a cell is known
     points = cell_size(ax)
     # few: tinted cells with gaps between them; many: a stroke keeps cells in sight that are smaller than a pixel
@@ -130,9 +135,10 @@ def spy(A, ax=None, *, text=None, legend=True):
     for name, positions in groups.items():
         squares = corners(positions, 0.46 if few else 0.5)
         ax.add_collection(PolyCollection(squares, facecolors=COLOURS[name], label=name, **looks), autolim=False)
-    fontsize = min(LARGEST, FILLED * points / side)
+    sizes = [min(LARGEST, FILLED * points / side) for side in sides]
+    fontsize = next((size for size in sizes if size >= COMFORTABLE), max(sizes))
     if few and (text or (text is None and fontsize >= SMALLEST)):
-        for (i, j), symbol in texts.items():
+        for (i, j), symbol in versions[sizes.index(fontsize)].items():
             ax.text(j, i, symbol, ha="center", va="center", fontsize=fontsize, family=FONT, parse_math=False)
         zeros = [(j, i) for i in range(n) for j in range(m) if (i, j) not in texts]
         if zeros:
@@ -141,10 +147,11 @@ def spy(A, ax=None, *, text=None, legend=True):
 
 
 def new_axes(n, m, inches, kinds):
-    """Axes in a new figure with cells of about this size."""
+    """Axes in a new figure: cells of the first of these sides with which the picture is not too large."""
     from matplotlib.pyplot import subplots  # an extra
 
-    width, height = (min(max(size * max(inches, 0.5), least), 6.0) for size, least in ((m, 1.6), (n, 0.8)))
+    side = max(0.5, next((side for side in inches if side * max(n, m) <= 6), min(inches)))
+    width, height = (min(max(size * side, least), 6.0) for size, least in ((m, 1.6), (n, 0.8)))
     rows = -(-kinds // legend_columns(width))
     return subplots(figsize=(width + 1.0, height + 1.1 + 0.22 * rows), layout="constrained")[1]
 
@@ -166,13 +173,11 @@ def corners(positions, half):
     return centres + half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
 
 
-def broken(texts):
-    """The symbols in several lines: rows one for each operator, all others too where one of them is long."""
-    rows = {at: re.sub(r"(?<=[,;]) ", "\n", text) for at, text in texts.items() if text.startswith("[")}
-    others = {at: text for at, text in texts.items() if at not in rows}
-    if max(map(len, others.values()), default=0) > LONG:
-        others = {at: "\n".join(textwrap.wrap(text, LINE, break_long_words=False)) for at, text in others.items()}
-    return rows | others
+def broken(text, length):
+    """A symbol in lines of about this many characters; the operators of a row always have their own."""
+    if text.startswith("["):
+        return re.sub(r"(?<=[,;]) ", "\n", text)
+    return "\n".join(textwrap.wrap(text, length, break_long_words=False))
 
 
 def measure(text):

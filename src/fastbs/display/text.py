@@ -7,7 +7,6 @@ __all__ = ["arranged", "draw"]
 COLUMNS, LINES = 100, 40  # what a picture takes of a terminal at most
 LONGEST = 30  # columns of an entry where not all fit: three stand side by side
 ENDS = 10  # rows or columns that remain where some are left out
-CORNER = 40  # rows and columns at either end of which the blocks are looked at
 GAP = "  "
 
 
@@ -63,17 +62,15 @@ def arranged(A):
     n, m = A.shape
     if n == 0 or m == 0:
         return [], [], []
-    near = {
-        (i, j): block
-        for (i, j), block in A.items()
-        if min(i, n - 1 - i) < CORNER and min(j, m - 1 - j) < CORNER
-    }  # fmt: skip
-    texts = symbols(near)
+    # only what may be shown is looked at
+    rows, columns = set(ends(n, LINES)), set(ends(m, LINES))
+    texts = symbols({(i, j): block for (i, j), block in A.items() if i in rows and j in columns})
     for most, longest in choices(m):
         columns = ends(m, most)
         # a square matrix keeps its diagonal in sight
-        rows = ends(n, LINES if n <= LINES and (n != m or most == m) else min(most, ENDS) if n == m else ENDS)
-        table = [[cut(entry(texts, i, j), longest) for j in columns] for i in rows]
+        rows = ends(n, most if n == m else LINES)
+        cuts = {at: cut(text, longest) for at, text in texts.items()}
+        table = [[entry(cuts, i, j) for j in columns] for i in rows]
         widths = widths_of(table)
         if sum(widths) + len(GAP) * (len(widths) - 1) + 4 <= COLUMNS:
             break
@@ -85,13 +82,16 @@ def choices(m):
     if m <= COLUMNS // 3:
         yield m, COLUMNS - 4
         yield m, LONGEST
-    for most in range(min(m, ENDS), 1, -1):
+    for most in range(min(m - 1, ENDS), 1, -1):
         yield most, LONGEST
 
 
 def ends(n, most):
     """The first and last of n indices, None between them for the others if there are more than ``most``."""
-    return list(range(n)) if n <= most else [*range((most + 1) // 2), None, *range(n - most // 2, n)]
+    if n <= most:
+        return list(range(n))
+    most = min(most, ENDS)
+    return [*range((most + 1) // 2), None, *range(n - most // 2, n)]
 
 
 def entry(texts, i, j):

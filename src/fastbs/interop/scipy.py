@@ -18,7 +18,8 @@ class VecOperator(LinearOperator):
     def __init__(self, op, shape_in):
         self.op = op
         self.X_shape = shape_in
-        self.Y_shape = op.shape_of(shape_in)
+        Y_shape = op.shape_of(shape_in)
+        self.Y_shape = np.shape(op @ np.zeros(shape_in, op.dtype)) if Y_shape is None else Y_shape
         dtype = np.dtype(float) if op.dtype is None else op.dtype
         super().__init__(dtype, (int(np.prod(self.Y_shape)), int(np.prod(shape_in))))
 

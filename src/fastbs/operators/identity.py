@@ -25,6 +25,7 @@ class Identity(Operator):
 
     fields = ()
     symbol = "I"
+    is_identity = True
 
     def __init__(self):
         pass
@@ -42,9 +43,3 @@ class Identity(Operator):
 
     def takes(self, X):
         return isinstance(X, (list, tuple))
-
-    def joined(self, inner):
-        return inner
-
-    def joined_after(self, outer):
-        return outer

@@ -1,13 +1,14 @@
 """What Left, Right and Kronecker do with a matrix that may be dense, sparse, traced, or an inverse."""
 
 import functools
+import math
 import warnings
 
 import numpy as np
 from scipy.linalg import lu_factor, lu_solve, solve_triangular
 
-from ..arguments import is_sparse
-from ..errors import ShapeError, SingularError
+from ..arguments import is_array, is_sparse
+from ..errors import DtypeError, ShapeError, SingularError
 
 __all__ = ["FactoredInverse", "factored", "inverse_name", "left_product", "right_product", "transposed_name"]
 
@@ -36,7 +37,7 @@ def left_product(B, X):
         return B @ X
     # stack of (m, n) -> (m, stack n): one product for all directions
     rows = np.moveaxis(X, -2, 0)
-    product = B @ np.reshape(rows, (rows.shape[0], -1))
+    product = B @ np.reshape(rows, (rows.shape[0], math.prod(rows.shape[1:])))
     return np.moveaxis(np.reshape(product, (B.shape[0], *rows.shape[1:])), 0, -2)
 
 
@@ -44,7 +45,7 @@ def right_product(X, A):
     """X A for X of any number of leading stack axes."""
     if X.ndim <= 2 or not takes_matrices_only(A):
         return X @ A
-    product = np.reshape(X, (-1, X.shape[-1])) @ A
+    product = np.reshape(X, (math.prod(X.shape[:-1]), X.shape[-1])) @ A
     return np.reshape(product, (*X.shape[:-1], A.shape[1]))
 
 
@@ -67,8 +68,11 @@ def factored(A, where):
         raise ShapeError(f"{where} must be square because it is inverted; got {(m, n)}")
     if isinstance(A, FactoredInverse):
         return A.original
+    if np.dtype(A.dtype).char in "gGO":
+        raise DtypeError(f"{where} must be at most double precision because LAPACK is; got {A.dtype}")
     if is_sparse(A):
-        return FactoredInverse(A, SparseSolver(A, where))
+        solver = SparseSolver(A, where)
+        return FactoredInverse(solver.A, solver)
     if not isinstance(A, np.ndarray):
         return FactoredInverse(A, functools.partial(solve_traced, A))
     A = np.array(A, dtype=solve_dtype(A))
@@ -145,6 +149,10 @@ class FactoredInverse:
         return FactoredInverse(self.original.conj(), self.solver, self.trans, not self.conj_)
 
     def __matmul__(self, X):
+        if is_array(X) and X.dtype.char in "gG":
+            raise DtypeError(
+                f"FactoredInverse.__matmul__: X must be at most double precision because LAPACK is; got {X.dtype}"
+            )
         # conj(A)^-1 X = conj(A^-1 conj(X)); A^-H has a solver of its own
         if not (self.conj_ and self.is_complex):
             return self.solver(X, 1 if self.trans else 0)

@@ -22,6 +22,8 @@ class Map(Operator):
         The shapes that `forward` and `backward` see after the stack, with as many axes for broadcasting in the one as
         in the other: vectors are columns there, and missing axes have length 1.
     symbol : str
+    work : number, optional
+        Flops of one application.
 
     Adjoint   the two exchanged; axes that broadcasting stretched are summed
     Cost      that of `forward`
@@ -29,10 +31,10 @@ class Map(Operator):
 
     full_in = full_out = None
 
-    def __init__(self, forward, backward, shape_in, shape_out, full_in=None, full_out=None, symbol="F"):
+    def __init__(self, forward, backward, shape_in, shape_out, full_in=None, full_out=None, symbol="F", work=None):
         self.__dict__.update(
             forward=forward, backward=backward, shape_in=shape_in, shape_out=shape_out,
-            full_in=full_in, full_out=full_out, name=symbol,
+            full_in=full_in, full_out=full_out, name=symbol, work=work,
         )  # fmt: skip
 
     def apply(self, X):
@@ -54,14 +56,16 @@ class Map(Operator):
 
     transposed = adjoint
 
+    @property
+    def flops(self):
+        return super().flops if self.work is None else float(self.work)
+
     def takes(self, X):
         return isinstance(X, tuple)
 
 
 def folded_product(X, B):
     """X B for a matrix B: the axes of X before the last are the rows of one product."""
-    if X.ndim <= 2:
-        return X @ B
     shape = X.shape
     return np.reshape(np.reshape(X, (math.prod(shape[:-1]), shape[-1])) @ B, (*shape[:-1], B.shape[1]))
 
@@ -80,34 +84,41 @@ class Factor(Operator):
 
     transposed = adjoint
 
+    @property
+    def flops(self):
+        # a multiplication and an addition for each element of X and each column of a factor that is a matrix
+        return 2.0 * math.prod(self.shape_in) * (self.F.shape[self.kept] if self.F.ndim == 2 else 1)
+
 
 class RightFactor(Factor):
     """X -> X B for a matrix B and rows X, a vector or any stack of matrices; adjoint Y -> Y B^T."""
 
     symbol = "Bᵣ"
+    kept = 1  # the axis of F that the result has
 
     def apply(self, X):
-        return folded_product(X, self.F)
+        return X @ self.F if X.ndim <= 2 else folded_product(X, self.F)
 
     def apply_adjoint(self, Y):
-        return folded_product(Y, self.F.T)
+        return Y @ self.F.T if Y.ndim <= 2 else folded_product(Y, self.F.T)
 
 
 class LeftFactor(Factor):
     """X -> A X for matrices A and X; adjoint Y -> A^T Y."""
 
     symbol = "Aₗ"
+    kept = 0
 
     def apply(self, X):
-        return columns_product(self.F, X)
+        return self.F @ X if X.ndim == 2 else columns_product(self.F, X)
 
     def apply_adjoint(self, Y):
-        return columns_product(self.F.T, Y)
+        return self.F.T @ Y if Y.ndim == 2 else columns_product(self.F.T, Y)
 
 
 def columns_product(A, X):
     # a stack of single columns, as a Jacobian of columns has it, is one matrix of rows
-    if X.ndim <= 2 or X.shape[-1] != 1:
+    if X.shape[-1] != 1:
         return A @ X
     shape = X.shape
     return np.reshape(folded_product(np.reshape(X, shape[:-1]), A.T), (*shape[:-2], A.shape[0], 1))

@@ -85,7 +85,7 @@ class Recurrence(Operator):
         return Operator(self.apply_adjoint, self.apply, self.symbol + "ᴴ", self.shape_out, self.shape_in)
 
     transposed = adjoint
-    symbol = "(I-L)⁻¹"
+    symbol = "(I − L)⁻¹"
 
 
 def factors_rule(z, a, b):

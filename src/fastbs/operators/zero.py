@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..arguments import is_array
+from ..errors import ShapeError
 from ..operator import Operator
 from ..shapes import text
 from ..values import scale
@@ -16,7 +17,8 @@ class Zero(Operator):
     Parameters
     ----------
     shape_in, shape_out : tuples, optional
-        Shapes of X and of the result, None for a free axis; without them the result has the shape of X.
+        Shapes of X and of the result, None for a free axis; `shape_in` alone is both; without them the result has
+        the shape of X.
 
     Adjoint   the zero with the shapes exchanged
     Cost      the new array
@@ -34,12 +36,18 @@ class Zero(Operator):
 
     symbol = "O"
     is_zero = True
+    takes_vectors = False
 
     def __init__(self, shape_in=None, shape_out=None):
-        self._set(
-            shape_in=None if shape_in is None else tuple(shape_in),
-            shape_out=None if shape_out is None else tuple(shape_out),
-        )
+        shape_in = None if shape_in is None else tuple(shape_in)
+        shape_out = shape_in if shape_out is None else tuple(shape_out)
+        free = [] if shape_out is None else [i for i, n in enumerate(shape_out) if n is None]
+        if shape_in is not None and free and free[-1] >= len(shape_in):
+            raise ShapeError(
+                f"Zero: shape_out must have its free axes where shape_in has axes because they take their lengths; got "
+                f"{text(shape_in)} and {text(shape_out)}"
+            )
+        self._set(shape_in=shape_in, shape_out=shape_out)
 
     def apply(self, X):
         if not is_array(X):
@@ -47,12 +55,19 @@ class Zero(Operator):
         return np.zeros(self.shape_of(X.shape), X.dtype)
 
     def adjoint(self):
-        return Zero(self.shape_out, self.shape_in)
+        return self.replace(shape_in=self.shape_out, shape_out=self.shape_in)
 
     transposed = adjoint
 
     def takes(self, X):
-        return isinstance(X, (list, tuple))
+        return self.shape_in is None and isinstance(X, (list, tuple))
+
+    def shapes_at(self, rank):
+        # a zero that stands for Left or Right takes vectors as they do
+        if rank == 1 and self.takes_vectors and self.shape_in is not None and len(self.shape_in) == 2:
+            shapes = (self.shape_in, self.shape_out or self.shape_in)
+            return tuple(tuple(n for n in shape if n is not None) for shape in shapes)
+        return self.shape_in, self.shape_out
 
     def _because(self):
         return f"Zero maps {text(self.shape_in)} to {text(self.shape_out)}"

@@ -1,6 +1,24 @@
 """What it means: NumPy function -> the operator of each argument. A table, a line each."""
 
-from . import elementwise, indexing, linalg, products, reductions, shapes, special
+from . import (
+    convolution,
+    einsum,
+    elementwise,
+    factorizations,
+    indexing,
+    linalg,
+    methods,
+    orders,
+    products,
+    reductions,
+    running,
+    shapes,
+    solves,
+    special,
+)  # fmt: skip
 from .table import RULES
 
-__all__ = ["RULES", "elementwise", "indexing", "linalg", "products", "reductions", "shapes", "special"]
+__all__ = [
+    "RULES", "convolution", "einsum", "elementwise", "factorizations", "indexing", "linalg", "methods", "orders",
+    "products", "reductions", "running", "shapes", "solves", "special",
+]  # fmt: skip

@@ -216,7 +216,7 @@ def where_rule(i):
 def where(condition, x=None, y=None):
     if x is None:
         return np.nonzero(condition)
-    return record(np.where, (condition, x, y))
+    return record(np.where, (condition if type(condition) is Traced else np.asarray(condition), x, y))
 
 
 primitive(np.where, None, where_rule(0), where_rule(1), recorder=where)
@@ -337,9 +337,9 @@ constant(
     np.rint, np.trunc, np.floor_divide, np.spacing,
 )  # fmt: skip
 constant(
-    np.fix, np.round, np.around, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isreal, np.iscomplex,
+    np.fix, np.round, np.around, np.isclose, np.isreal, np.iscomplex,
     np.isposinf, np.isneginf, np.isin, np.digitize, np.searchsorted, np.argmax, np.argmin, np.nanargmax, np.nanargmin,
-    np.argsort, np.argpartition, np.lexsort, np.count_nonzero, np.any, np.all, np.flatnonzero, np.argwhere,
+    np.argsort, np.argpartition, np.count_nonzero, np.any, np.all, np.flatnonzero, np.argwhere,
 )  # fmt: skip
 
 
@@ -350,3 +350,30 @@ def nonzero_along(a, axis):
 @composite(np.nonzero)
 def indices_of_nonzero(a):
     return tuple(record(nonzero_along, (a,), {"axis": axis}) for axis in range(a.ndim))
+
+
+def order_of_keys(*keys, axis):
+    return np.lexsort(keys, axis)
+
+
+@composite(np.lexsort)
+def lexsort(keys, axis=-1):
+    return record(order_of_keys, tuple(keys), {"axis": axis})
+
+
+@composite(np.allclose)
+def allclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
+    return np.all(np.isclose(a, b, rtol, atol, equal_nan))
+
+
+@composite(np.array_equal)
+def array_equal(a1, a2, equal_nan=False):
+    if np.shape(a1) != np.shape(a2):
+        return np.False_
+    same = np.equal(a1, a2)
+    return np.all(same | (np.isnan(a1) & np.isnan(a2)) if equal_nan else same)
+
+
+@composite(np.array_equiv)
+def array_equiv(a1, a2):
+    return np.all(np.equal(a1, a2))

@@ -173,6 +173,7 @@ def read(x, index):
 
 
 functions["get"] = read
+functions["get step"] = get
 
 
 def scatter_add(values, index, shape):
@@ -294,11 +295,12 @@ def assign(x, index, v):
     if type(v) is Traced:
         v = stretched(v, selected_shape(template, arrays, np.shape(x)))
         if x.dtype.kind in "fc" and v.dtype != x.dtype:
-            v = np.astype(v, x.dtype)
+            v = v.astype(x.dtype)
     return put(x, v, *arrays, index=template)
 
 
 functions["put"] = assign
+functions["put step"] = put
 
 
 def destination(a, name, argument="its first argument"):
@@ -399,7 +401,7 @@ def take(a, indices, axis=None, out=None, mode="raise"):
     axis = np.lib.array_utils.normalize_axis_index(axis, np.ndim(a))
     indices = in_bounds(indices, np.shape(a)[axis], mode)
     if indices.dtype.kind == "b":
-        indices = np.astype(indices, int)
+        indices = indices.astype(int)
     return read(a, (*(ALL,) * axis, indices))
 
 

@@ -6,34 +6,43 @@ import math
 import string
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from ..operators.elementwise import Elementwise
 from ..operators.product import LeftFactor, LeftVector, Map, RightFactor, RightVector
-from .several import Holomorphic, dispatched, holomorphic, variadic
+from .einsum import einsum_rule
+from .several import Holomorphic, as_array, holomorphic
 from .table import composite, functions, into, primitive, record
 
 # Matrix products
 
 
-def as_factor(a):
-    """An array as it is; a list, which NumPy takes as a factor too, as an array."""
-    return a if hasattr(a, "ndim") else np.asarray(a)
-
-
 def matmul_first(y, a, b):
     """dA -> dA B"""
-    if b.ndim == 2:
-        return RightFactor(b, a.shape, y.shape)
-    if b.ndim == 1:
-        return RightVector(b, a.shape, y.shape)
-    full_a, full_b, full_y = as_matrices(a.shape, b.shape, y.shape)
-    B = np.reshape(b, full_b)
-    return Map(lambda X: X @ B, lambda Y: Y @ B.mT, a.shape, y.shape, full_a, full_y, RightFactor.symbol)
+    if y.dtype.kind == "c":
+        return Holomorphic(first_factor(y, a, b), a.dtype.kind != "c")
+    # matrices and rows first: they are what programs multiply, and small ones should cost little more than NumPy's time
+    return RightFactor(b, a.shape, y.shape) if b.ndim == 2 else first_factor(y, a, b)
 
 
 def matmul_second(y, a, b):
     """dB -> A dB"""
+    if y.dtype.kind == "c":
+        return Holomorphic(second_factor(y, a, b), b.dtype.kind != "c")
+    return LeftFactor(a, b.shape, y.shape) if b.ndim == a.ndim == 2 else second_factor(y, a, b)
+
+
+def first_factor(y, a, b):
+    """`matmul_first` of arrays with any number of axes."""
+    if b.ndim <= 2:
+        return (RightFactor if b.ndim == 2 else RightVector)(b, a.shape, y.shape)
+    full_a, full_b, full_y = as_matrices(a.shape, b.shape, y.shape)
+    B = np.reshape(b, full_b)
+    work = 2 * math.prod(full_y) * full_a[-1]
+    return Map(lambda X: X @ B, lambda Y: Y @ B.mT, a.shape, y.shape, full_a, full_y, RightFactor.symbol, work)
+
+
+def second_factor(y, a, b):
+    """`matmul_second` of arrays with any number of axes."""
     if a.ndim == 2 and b.ndim <= 2:
         # A b = b^T A^T for a vector, and rows take a stack of directions as they are
         return LeftFactor(a, b.shape, y.shape) if b.ndim == 2 else RightFactor(a.T, b.shape, y.shape)
@@ -41,7 +50,8 @@ def matmul_second(y, a, b):
         return (LeftVector if b.ndim == 2 else RightVector)(a, b.shape, y.shape)
     full_a, full_b, full_y = as_matrices(a.shape, b.shape, y.shape)
     A = np.reshape(a, full_a)
-    return Map(lambda X: A @ X, lambda Y: A.mT @ Y, b.shape, y.shape, full_b, full_y, LeftFactor.symbol)
+    work = 2 * math.prod(full_y) * full_a[-1]
+    return Map(lambda X: A @ X, lambda Y: A.mT @ Y, b.shape, y.shape, full_b, full_y, LeftFactor.symbol, work)
 
 
 def as_matrices(a, b, y):
@@ -60,17 +70,6 @@ def as_matrices(a, b, y):
 def batch_of(shape, batch):
     """The axes before the matrices, with as many of length 1 in front as broadcasting puts there."""
     return (1,) * (len(batch) - len(shape[:-2])) + shape[:-2]
-
-
-def complex_too(real_rule, k):
-    """`holomorphic`, with one look at the dtype for the product that programs use most."""
-
-    def rule(y, a, b):
-        if y.dtype.kind != "c":
-            return real_rule(y, a, b)
-        return Holomorphic(real_rule(y, a, b), (a, b)[k].dtype.kind != "c")
-
-    return rule
 
 
 DEFAULTS = {"casting": "same_kind", "order": "K", "subok": True, "keepdims": False}
@@ -96,7 +95,7 @@ def core_ufunc(ufunc, cores, of_complex=None):
     """
 
     def recorded(a, b):
-        a, b = as_factor(a), as_factor(b)
+        a, b = as_array(a), as_array(b)
         if of_complex and (a.dtype.kind == "c" or b.dtype.kind == "c"):
             return of_complex(a, b)
         return record(ufunc, (a, b))
@@ -116,97 +115,8 @@ def core_ufunc(ufunc, cores, of_complex=None):
 
 
 primitive(
-    np.matmul, complex_too(matmul_first, 0), complex_too(matmul_second, 1), recorder=core_ufunc(np.matmul, (2, 2, 2)),
+    np.matmul, matmul_first, matmul_second, recorder=core_ufunc(np.matmul, (2, 2, 2)),
 )  # fmt: skip
-
-
-# Sums of products: every einsum's derivative is an einsum
-
-
-@functools.lru_cache(maxsize=1000)
-def einsum_labels(subscripts, ndims):
-    """One string of labels an operand, and the labels of the result; an ellipsis becomes labels that are free."""
-    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
-    inputs = inputs.split(",")
-    named = [labels.replace("...", "") for labels in inputs]
-    hidden = [n - len(labels) for n, labels in zip(ndims, named, strict=True)]
-    unused = [c for c in string.ascii_letters if c not in subscripts]
-    ellipsis = "".join(unused[: max(hidden, default=0)])
-    if not arrow:
-        once = [c for c in sorted(set("".join(named))) if "".join(named).count(c) == 1]
-        output = "..." + "".join(once)
-    # as NumPy broadcasts, an operand has the last axes of the ellipsis
-    inputs = tuple(s.replace("...", ellipsis[len(ellipsis) - n :]) for s, n in zip(inputs, hidden, strict=True))
-    return inputs, output.replace("...", ellipsis)
-
-
-def einsum_rule(k, y, subscripts, *operands, optimize=False):
-    """dx_k -> the same einsum with it in the place of x_k; ``...`` is the stack of directions."""
-    operands = list(operands)
-    x = operands.pop(k - 1)
-    ndims = [z.ndim for z in operands]
-    ndims.insert(k - 1, x.ndim)
-    inputs, output = einsum_labels(subscripts, tuple(ndims))
-    others, mine = [*inputs[: k - 1], *inputs[k:]], inputs[k - 1]
-    forward = ",".join(["..." + mine, *others]) + "->..." + output
-
-    # Back: what the labels of x_k do in the result, undone
-    length = {}  # an axis of length 1 broadcasts
-    for labels, z in zip((mine, *others), (x, *operands), strict=True):
-        length.update((c, n) for c, n in zip(labels, z.shape, strict=True) if length.get(c, 1) == 1)
-    fresh = (c for c in string.ascii_letters if c not in subscripts and c not in "".join((output, *inputs)))
-    remaining = {
-        (c, n) for labels, z in zip(others, operands, strict=True) for c, n in zip(labels, z.shape, strict=True)
-    }
-    rest, factors, target = list(others), list(operands), ""
-    dtype = y.dtype
-    for c, n in zip(mine, x.shape, strict=True):
-        if n != length[c]:  # broadcast: a sum
-            c = next(fresh)
-            rest.append(c)
-            factors.append(np.ones(n, dtype))
-        elif c in target:  # repeated: the diagonal only
-            new = next(fresh)
-            rest.append(c + new)
-            factors.append(np.eye(n, dtype=dtype))
-            c = new
-        elif c not in output and (c, n) not in remaining:  # summed: the same everywhere
-            rest.append(c)
-            factors.append(np.ones(n, dtype))
-        target += c
-    backward = ",".join(["..." + output, *rest]) + "->..." + target
-    optimize = bool(optimize)
-    op = Map(
-        lambda X: np.einsum(forward, X, *operands, optimize=optimize),
-        lambda Y: np.einsum(backward, Y, *factors, optimize=optimize),
-        x.shape, y.shape, symbol=f"Σ{k - 1}",
-    )  # fmt: skip
-    return Holomorphic(op, x.dtype.kind != "c") if dtype.kind == "c" else op
-
-
-def einsum(*operands, optimize=False, dtype=None, order="K", casting="safe"):
-    if dtype is not None:
-        raise TypeError(f"einsum: dtype must be left away because it has no rule; got {dtype!r}, use x.astype")
-    if not isinstance(operands[0], str):
-        operands = with_letters(operands)
-    if not isinstance(optimize, bool | str):
-        optimize = [step if isinstance(step, str) else tuple(step) for step in optimize]
-    operands = (operands[0], *map(as_factor, operands[1:]))
-    return record(np.einsum, operands, {"optimize": optimize} if optimize is not False else {})
-
-
-def with_letters(operands):
-    """``einsum(a, [0, 1], b, [1, 2], [0, 2])`` in subscripts: numbers are letters in alphabetical order."""
-    *pairs, output = operands if len(operands) % 2 else (*operands, None)
-    text = [
-        "".join("..." if label is Ellipsis else string.ascii_letters[label] for label in labels)
-        for labels in (*pairs[1::2], *(() if output is None else (output,)))
-    ]
-    subscripts = ",".join(text[: len(pairs) // 2]) + ("" if output is None else "->" + text[-1])
-    return subscripts, *pairs[::2]
-
-
-variadic(np.einsum, einsum_rule, recorder=einsum)
 
 
 # Other products
@@ -219,7 +129,7 @@ def dot_rule(k):
         if a.ndim == 0 or b.ndim == 0:
             op = Elementwise((b, a)[k], (a, b)[k].shape, y.shape)
         elif b.ndim <= 2 or a.ndim == 1:
-            op = (matmul_first, matmul_second)[k](y, a, b)
+            op = (first_factor, second_factor)[k](y, a, b)
         else:
             first, second = letters(a.ndim, b.ndim)
             second = second[:-2] + first[-1] + second[-1]
@@ -238,7 +148,7 @@ def letters(*ndims):
 
 
 def dot(a, b, out=None):
-    return into(out, record(np.dot, (as_factor(a), as_factor(b))))
+    return into(out, record(np.dot, (as_array(a), as_array(b))))
 
 
 primitive(np.dot, dot_rule(0), dot_rule(1), recorder=dot)
@@ -251,7 +161,7 @@ def flat(a):
 
 @composite(np.vdot)
 def vdot(a, b):
-    a, b = as_factor(a), as_factor(b)
+    a, b = as_array(a), as_array(b)
     return np.dot(np.conjugate(flat(a)) if a.dtype.kind == "c" else flat(a), flat(b))
 
 
@@ -276,7 +186,7 @@ def linalg_outer(x1, x2):
 
 @composite(np.tensordot, np.linalg.tensordot)
 def tensordot(a, b, axes=2):
-    a, b = as_factor(a), as_factor(b)
+    a, b = as_array(a), as_array(b)
     if np.iterable(axes):
         of_a, of_b = ([i] if isinstance(i, int | np.integer) else list(i) for i in axes)
     else:
@@ -367,7 +277,7 @@ if hasattr(np, "matvec"):  # since NumPy 2.2
 def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = (np.moveaxis(as_factor(x), i, -1) for x, i in ((a, axisa), (b, axisb)))
+    a, b = (np.moveaxis(as_array(x), i, -1) for x, i in ((a, axisa), (b, axisb)))
     if a.shape[-1] != 3 or b.shape[-1] != 3:
         raise TypeError(
             "cross: vectors must have three components because NumPy no longer takes others; got "
@@ -384,69 +294,3 @@ primitive(
     recorder=cross,
 )
 composite(np.linalg.cross)(lambda x1, x2, axis=-1: np.cross(x1, x2, axis=axis))
-
-
-# Convolutions: with the full one, y[i] = sum of a[i - j] v[j], and the valid correlation, c[j] = sum of y[j + i] v[i],
-# each is the adjoint of the other with respect to one factor
-
-
-@dispatched
-def convolution(a, v):
-    """The full convolution of last axes; those in front broadcast."""
-    if a.ndim == v.ndim == 1:
-        return np.convolve(a, v)
-    if v.shape[-1] > a.shape[-1]:
-        a, v = v, a
-    margin = np.zeros((*a.shape[:-1], v.shape[-1] - 1), a.dtype)
-    return windows_product(np.concatenate([margin, a, margin], axis=-1), v[..., ::-1])
-
-
-@dispatched
-def correlation(y, v):
-    """The valid correlation of last axes, y not shorter than v; those in front broadcast."""
-    return windows_product(y, v)
-
-
-def windows_product(y, v):
-    return np.einsum("...ij,...j->...i", sliding_window_view(y, v.shape[-1], axis=-1), v)
-
-
-primitive(
-    convolution,
-    broadcasting(1, 1, 0, lambda X, v: convolution(X, v), lambda Y, v: correlation(Y, v), "v∗"),
-    broadcasting(1, 1, 1, lambda X, a: convolution(a, X), lambda Y, a: correlation(Y, a), "a∗"),
-)
-primitive(
-    correlation,
-    broadcasting(1, 1, 0, lambda X, v: correlation(X, v), lambda Z, v: convolution(Z, v), "⋆v"),
-    broadcasting(1, 1, 1, lambda X, y: correlation(y, X), lambda Z, y: correlation(y, Z), "y⋆"),
-)
-
-
-@composite(np.convolve)
-def convolve(a, v, mode="full"):
-    a, v = (np.reshape(as_factor(x), (-1,)) if np.ndim(x) == 0 else as_factor(x) for x in (a, v))
-    return middle(convolution(a, v), a.size, v.size, mode)
-
-
-@composite(np.correlate)
-def correlate(a, v, mode="valid"):
-    a, v = as_factor(a), as_factor(v)
-    v = np.conjugate(v) if v.dtype.kind == "c" else v
-    if a.size >= v.size:
-        return middle(convolution(a, v[::-1]), a.size, v.size, mode)
-    # NumPy exchanges the arrays if the second is longer, and reverses the result
-    return middle(convolution(v, a[::-1]), v.size, a.size, mode)[::-1]
-
-
-def middle(full, n, m, mode):
-    """The part of a full convolution of lengths n and m that NumPy's mode names."""
-    shorter, longer = sorted((n, m))
-    if shorter == 0:
-        raise ValueError(f"convolve: both arrays must have elements; got {n} and {m}")
-    start, length = {
-        "full": (0, n + m - 1),
-        "same": ((shorter - 1) // 2, longer),
-        "valid": (shorter - 1, longer - shorter + 1),
-    }[mode]
-    return full[start : start + length]

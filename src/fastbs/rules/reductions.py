@@ -1,17 +1,13 @@
-"""Reductions and what runs along an axis: dy = sum(M * dx), and a sum is the adjoint of a broadcast."""
+"""Reductions: dy = sum(M * dx), and a sum is the adjoint of a broadcast."""
 
 import functools
 import math
 
 import numpy as np
 
-from .._trace import Traced, constant_error
-from ..errors import TraceError
-from ..operators.elementwise import Elementwise
-from ..operators.recurrence import Recurrence, recurrence, recurrence_rules
 from ..operators.reduction import Reduction, count
 from .elementwise import cast, finite, nonzero
-from .table import composite, functions, into, linear, methods, primitive, record
+from .table import composite, functions, into, primitive, record
 
 
 def axes_of(axis, ndim):
@@ -19,6 +15,13 @@ def axes_of(axis, ndim):
     if axis is None:
         return tuple(range(-ndim, 0))
     return tuple(sorted([(i % ndim) - ndim for i in (axis if type(axis) is tuple else (axis,))]))
+
+
+def one_axis(axis, ndim):
+    """One axis as a negative number."""
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(axis, ndim)
+    return axis % ndim - ndim
 
 
 def keywords_of(a, axis, keepdims):
@@ -87,7 +90,8 @@ def variance(
         return into(out, record(of, (a,), {**keywords_of(a, axis, keepdims), "ddof": ddof}))
     n = number(a, axis, True, where)
     center = np.sum(np.where(where, a, 0), axis=axis, keepdims=True) / n if mean is None else mean
-    squares = np.sum(np.where(where, (a - center) ** 2, 0), axis=axis, keepdims=keepdims)
+    distance = np.where(where, a - center, 0)
+    squares = np.sum(distance * distance, axis=axis, keepdims=keepdims)
     y = squares / np.maximum((n if keepdims else n.reshape(squares.shape)) - ddof, 0)
     return into(out, y if of is np.var else np.sqrt(y))
 
@@ -155,6 +159,8 @@ def unflat(b, shape, axes):
 
 def before(y, first):
     """The elements one place earlier along the last axis, after a `first` one."""
+    if y.shape[-1] == 0:
+        return y
     return np.concatenate((np.full((*y.shape[:-1], 1), first, y.dtype), y[..., :-1]), axis=-1)
 
 
@@ -182,130 +188,7 @@ def logaddexp_reduce(a, axis=0, keepdims=False):
 
 reduction(np.logaddexp.reduce, lambda y, a, axes: np.exp(a - finite(y)), logaddexp_reduce)
 
-# Running sums, products and extremes
-
-
-def one_axis(axis, ndim):
-    """One axis as a negative number."""
-    if not -ndim <= axis < ndim:
-        raise np.exceptions.AxisError(axis, ndim)
-    return axis % ndim - ndim
-
-
-def running(function):
-    def recorder(a, axis=None, dtype=None, out=None):
-        a = a if dtype is None else cast(a, dtype)
-        if axis is None or a.ndim == 0:
-            a, axis = a.reshape((-1,)), -1
-        return into(out, record(function, (a,), {"axis": one_axis(axis, a.ndim)}))
-
-    return recorder
-
-
-def sum_from_the_end(Y, y, a, axis):
-    return np.flip(np.cumsum(np.flip(Y, axis), axis=axis), axis)
-
-
-linear(np.cumsum, lambda X, y, a, axis: np.cumsum(X, axis=axis), sum_from_the_end, recorder=running(np.cumsum))
-
-
-def running_product_rule(y, a, axis):
-    """dy_i = a_i dy_{i-1} + y_{i-1} da_i"""
-    last = np.swapaxes(before(np.swapaxes(y, axis, -1), 1), axis, -1)
-    return Recurrence(np.swapaxes(a, axis, -1), Elementwise(last, a.shape, y.shape), axis)
-
-
-def running_logarithm_rule(y, a, axis):
-    """dy_i = exp(y_{i-1} - y_i) dy_{i-1} + exp(a_i - y_i) da_i"""
-    y = finite(y)
-    z = np.swapaxes(y, axis, -1)
-    return Recurrence(np.exp(before(z, 0) - z), Elementwise(np.exp(a - y), a.shape, y.shape), axis)
-
-
-def running_extreme_rule(y, a, axis):
-    """The mean over the elements so far that are the extreme."""
-    ties = (a == y) * y.dtype.type(1)
-    z = np.swapaxes(y, axis, -1)
-    same = (z == before(z, 0)) * y.dtype.type(1)
-    number = np.swapaxes(recurrence(same, np.swapaxes(ties, axis, -1)), axis, -1)
-    return Recurrence(same, Elementwise(ties, a.shape, y.shape), axis, 1 / np.maximum(number, 1))
-
-
-primitive(np.cumprod, running_product_rule, recorder=running(np.cumprod))
-primitive(np.logaddexp.accumulate, running_logarithm_rule, recorder=running(np.logaddexp.accumulate))
-primitive(np.maximum.accumulate, running_extreme_rule, recorder=running(np.maximum.accumulate))
-primitive(np.minimum.accumulate, running_extreme_rule, recorder=running(np.minimum.accumulate))
-primitive(recurrence, *recurrence_rules)
-
-
-@composite(np.cumulative_sum)
-def cumulative_sum(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
-    return cumulative(np.cumsum, 0, x, axis, dtype, out, include_initial)
-
-
-@composite(np.cumulative_prod)
-def cumulative_prod(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
-    return cumulative(np.cumprod, 1, x, axis, dtype, out, include_initial)
-
-
-def cumulative(function, start, x, axis, dtype, out, include_initial):
-    if axis is None:
-        if x.ndim > 1:
-            raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
-        axis = 0
-    y = function(x, axis=axis, dtype=dtype)
-    if include_initial:
-        first = np.take(y, [0], axis=axis) if y.shape[axis] else y
-        y = np.concatenate((np.full(first.shape, start, y.dtype), y), axis=axis)
-    return into(out, y)
-
-
-# Differences
-
-
-@composite(np.diff)
-def diff(a, n=1, axis=-1, prepend=None, append=None):
-    parts = [side for side in (prepend, a, append) if side is not None]
-    if len(parts) > 1:
-        edge = [1 if i == axis % a.ndim else length for i, length in enumerate(a.shape)]
-        parts = [part if np.ndim(part) else np.broadcast_to(part, edge) for part in parts]
-        a = np.concatenate(parts, axis=axis)
-    return record(np.diff, (a,), {"n": n, "axis": one_axis(axis, a.ndim)}) if n else a
-
-
-def differences_back(Y, y, a, n, axis):
-    """(-1)^n times the differences of Y between zeros"""
-    if y.shape[axis] == 0:
-        return np.zeros(Y.shape[: Y.ndim - y.ndim] + a.shape, y.dtype)
-    edge = list(Y.shape)
-    edge[axis] = n
-    zeros = np.zeros(edge, y.dtype)
-    Z = np.diff(np.concatenate((zeros, Y, zeros), axis=axis), n=n, axis=axis)
-    return -Z if n % 2 else Z
-
-
-linear(np.diff, lambda X, y, a, n, axis: np.diff(X, n=n, axis=axis), differences_back, recorder=diff)
-
-
-@composite(np.ediff1d)
-def ediff1d(ary, to_end=None, to_begin=None):
-    ends = [None if end is None else np.ravel(end) for end in (to_begin, to_end)]
-    parts = [part for part in (ends[0], np.diff(np.ravel(ary)), ends[1]) if part is not None]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-@composite(np.trapezoid)
-def trapezoid(y, x=None, dx=1.0, axis=-1):
-    if x is not None:
-        dx = np.diff(x, axis=axis if np.ndim(x) > 1 else -1)
-        if np.ndim(x) == 1:
-            dx = np.reshape(dx, [-1 if i == axis % np.ndim(y) else 1 for i in range(np.ndim(y))])
-    y = np.swapaxes(y, axis, -1)
-    dx = np.swapaxes(dx, axis, -1) if np.ndim(dx) else dx
-    return np.sum(dx * (y[..., 1:] + y[..., :-1]) / 2.0, axis=-1)
-
-
-# Averages and order statistics
+# Averages
 
 
 @composite(np.average)
@@ -328,64 +211,6 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     return (y, total) if returned else y
 
 
-@composite(np.sort)
-def sort(a, axis=-1, kind=None, order=None, *, stable=None):
-    if axis is None:
-        a, axis = a.reshape((-1,)), -1
-    return np.take_along_axis(a, np.argsort(a, axis=axis, kind=kind, stable=stable), axis=axis)
-
-
-@composite(np.partition)
-def partition(a, kth, axis=-1, kind="introselect", order=None):
-    if axis is None:
-        a, axis = a.reshape((-1,)), -1
-    return np.take_along_axis(a, np.argpartition(a, kth, axis=axis, kind=kind), axis=axis)
-
-
-@composite(np.median)
-def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
-    return into(out, record(np.median, (a,), keywords_of(a, axis, keepdims)))
-
-
-def middle(y, a, axes):
-    """The share of every element in the middle one, or in the two middle ones."""
-    n = count(a.shape, axes)
-    ordered = np.sort(flat(a, axes), axis=-1)
-    kept = [1 if i - a.ndim in axes else length for i, length in enumerate(a.shape)]
-    low, high = (tied(ordered[..., k].reshape(kept), a, axes) for k in ((n - 1) // 2, n // 2))
-    return 0.5 * (low + high)
-
-
-reduction(np.median, middle, median)
-
-
-@composite(np.quantile)
-def quantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None):
-    if method != "linear" or weights is not None or type(q) is Traced:
-        raise TraceError(
-            "quantile: method must be 'linear', weights None and q plain because only these are recorded; "
-            f"got method={method!r}, write the others with np.sort and indexing"
-        )
-    axes = checked_axes(axis, a.ndim)
-    x = np.sort(flat(a, axes), axis=-1)
-    n = x.shape[-1]
-    q = np.asarray(q)
-    place = q.astype(x.dtype) * (n - 1)
-    low = np.clip(np.floor(place).astype(int), 0, n - 1)
-    part = (place - low).astype(x.dtype)
-    below, above = np.take(x, low, axis=-1), np.take(x, np.minimum(low + 1, n - 1), axis=-1)
-    y = below + (above - below) * part
-    y = np.transpose(y, (*range(y.ndim - q.ndim, y.ndim), *range(y.ndim - q.ndim)))
-    if keepdims:
-        y = y.reshape((*q.shape, *[1 if i - a.ndim in axes else length for i, length in enumerate(a.shape)]))
-    return into(out, y)
-
-
-@composite(np.percentile)
-def percentile(a, q, *arguments, **keywords):
-    return quantile(a, np.true_divide(q, 100), *arguments, **keywords)
-
-
 # NaN left out
 
 
@@ -405,243 +230,7 @@ def only_numbers(reducer):
 
 for function, recorder in (
     (np.nansum, without_nan(np.sum, 0)), (np.nanprod, without_nan(np.prod, 1)),
-    (np.nancumsum, without_nan(np.cumsum, 0)), (np.nancumprod, without_nan(np.cumprod, 1)),
     (np.nanmean, only_numbers(mean)), (np.nanvar, only_numbers(variance)),
     (np.nanstd, only_numbers(standard_deviation)),
 ):  # fmt: skip
     functions[function] = recorder
-
-# Interpolation
-
-
-@composite(np.interp)
-def interp(x, xp, fp, left=None, right=None, period=None):
-    if period is not None:
-        x, xp = np.remainder(x, abs(period)), np.remainder(xp, abs(period))
-        order = np.argsort(xp)
-        xp, fp = np.take(xp, order), np.take(fp, order)
-        xp = np.concatenate((xp[-1:] - period, xp, xp[:1] + period))
-        fp = np.concatenate((fp[-1:], fp, fp[:1]))
-    n = np.shape(xp)[0]
-    i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, max(n - 2, 0))
-    j = np.minimum(i + 1, n - 1)
-    x0, y0 = np.take(xp, i), np.take(fp, i)
-    slope = (np.take(fp, j) - y0) / nonzero(np.take(xp, j) - x0)
-    y = slope * (x - x0) + y0
-    y = np.where(x == xp[-1], fp[-1] + slope * (x - xp[-1]), y)
-    y = np.where(x > xp[-1], fp[-1] if right is None else right, y)
-    return np.where(x < xp[0], fp[0] if left is None else left, y)
-
-
-@composite(np.gradient)
-def gradient(f, *varargs, axis=None, edge_order=1):
-    axes = range(f.ndim) if axis is None else [i % f.ndim for i in (axis if type(axis) is tuple else (axis,))]
-    steps = varargs if varargs else (1.0,)
-    steps = steps * len(axes) if len(steps) == 1 else steps
-    if len(steps) != len(axes):
-        raise TypeError("invalid number of arguments")
-    found = [gradient_along(f, h, i, edge_order) for h, i in zip(steps, axes, strict=True)]
-    return found[0] if len(found) == 1 else tuple(found)
-
-
-def gradient_along(f, h, axis, edge_order):
-    """Second-order differences inside, of the given order at the ends."""
-    n = f.shape[axis]
-    if n < edge_order + 1:
-        raise ValueError(
-            f"gradient: axis {axis} must have at least edge_order + 1 = {edge_order + 1} elements; got {n}"
-        )
-
-    def at(start, stop):
-        return f[tuple(slice(start, stop) if i == axis else slice(None) for i in range(f.ndim))]
-
-    def spread(d):
-        return np.reshape(d, [-1 if i == axis else 1 for i in range(f.ndim)])
-
-    if np.ndim(h) == 0:
-        inside = (at(2, None) - at(None, -2)) / (2.0 * h)
-        first = last = h
-        d = None
-    else:
-        d = np.diff(h)
-        left, right = spread(d[:-1]), spread(d[1:])
-        inside = (
-            -right / (left * (left + right)) * at(None, -2)
-            + (right - left) / (left * right) * at(1, -1)
-            + left / (right * (left + right)) * at(2, None)
-        )
-        first, last = d[0], d[-1]
-    if edge_order == 1:
-        ends = (at(1, 2) - at(0, 1)) / first, (at(n - 1, n) - at(n - 2, n - 1)) / last
-    elif d is None:
-        ends = (
-            (-1.5 * at(0, 1) + 2.0 * at(1, 2) - 0.5 * at(2, 3)) / h,
-            (0.5 * at(n - 3, n - 2) - 2.0 * at(n - 2, n - 1) + 1.5 * at(n - 1, n)) / h,
-        )
-    else:
-        p, q = d[0], d[1]
-        start = -(2 * p + q) / (p * (p + q)) * at(0, 1) + (p + q) / (p * q) * at(1, 2) - p / (q * (p + q)) * at(2, 3)
-        p, q = d[-2], d[-1]
-        stop = (
-            q / (p * (p + q)) * at(n - 3, n - 2)
-            - (q + p) / (p * q) * at(n - 2, n - 1)
-            + (2.0 * q + p) / (q * (p + q)) * at(n - 1, n)
-        )
-        ends = start, stop
-    return np.concatenate((ends[0], inside, ends[1]), axis=axis)
-
-
-# Methods of ufuncs
-
-
-def ufunc_method(key):
-    """A decorator: (ufunc, method) or a method of every ufunc is traced by running this function."""
-
-    def register(function):
-        methods[key] = function
-        return function
-
-    return register
-
-
-@ufunc_method("outer")
-def outer(ufunc, a, b, **keywords):
-    return ufunc(np.reshape(a, (*np.shape(a), *(1,) * np.ndim(b))), b, **keywords)
-
-
-def reduce_by(reducer):
-    def recorder(ufunc, a, axis=0, dtype=None, out=None, keepdims=False, initial=None, where=True):
-        a = a if dtype is None else cast(a, dtype)
-        return reducer(a, axis=axis, keepdims=keepdims, initial=initial, where=where)
-
-    return recorder
-
-
-def accumulate_by(recorder):
-    return lambda ufunc, a, axis=0, dtype=None, out=None: recorder(a, axis, dtype)
-
-
-for ufunc, function in (
-    (np.add, np.sum), (np.multiply, np.prod), (np.maximum, np.max), (np.minimum, np.min),
-    (np.fmax, np.fmax.reduce), (np.fmin, np.fmin.reduce),
-):  # fmt: skip
-    methods[ufunc, "reduce"] = reduce_by(functions[function])
-for ufunc, function in (
-    (np.add, np.cumsum), (np.multiply, np.cumprod), (np.maximum, np.maximum.accumulate),
-    (np.minimum, np.minimum.accumulate), (np.logaddexp, np.logaddexp.accumulate),
-):  # fmt: skip
-    methods[ufunc, "accumulate"] = accumulate_by(functions[function])
-
-
-@ufunc_method((np.logaddexp, "reduce"))
-def reduce_logarithms(ufunc, a, axis=0, dtype=None, out=None, keepdims=False, initial=None, where=True):
-    a = a if dtype is None else cast(a, dtype)
-    a = a if where is True else np.where(where, a, -np.inf)
-    if axis is None or type(axis) is tuple:
-        axes = axes_of(axis, a.ndim)
-        y = logaddexp_reduce(flat(a, axes), -1)
-        y = y.reshape([1 if i - a.ndim in axes else length for i, length in enumerate(a.shape)]) if keepdims else y
-    else:
-        y = logaddexp_reduce(a, axis, keepdims)
-    return y if initial is None else np.logaddexp(initial, y)
-
-
-def fold(ufunc, a, axis):
-    """All partial results of a ufunc along an axis, one after the other."""
-    if ufunc.nin != 2 or ufunc.nout != 1:
-        raise ValueError("reduce only supported for binary functions")
-    place = [slice(None)] * a.ndim
-    found = []
-    for i in range(a.shape[axis]):
-        place[axis] = i
-        x = a[tuple(place)]
-        found.append(ufunc(found[-1], x) if found else x)
-    return found
-
-
-@ufunc_method("reduce")
-def reduce(ufunc, a, axis=0, dtype=None, out=None, keepdims=False, initial=None, where=True):
-    if where is not True or initial is not None or type(axis) is tuple or (axis is None and a.ndim != 1):
-        raise TraceError(
-            f"{ufunc.__name__}.reduce: axis must be one axis, without where and initial, because the steps are "
-            f"recorded one by one; got axis={axis}"
-        )
-    axis = one_axis(0 if axis is None else axis, a.ndim)
-    a = a if dtype is None else cast(a, dtype)
-    if a.shape[axis] == 0:
-        raise ValueError(f"{ufunc.__name__}.reduce: axis {axis} must have elements because there is no initial; got 0")
-    y = fold(ufunc, a, axis)[-1]
-    return np.expand_dims(y, axis) if keepdims else y
-
-
-@ufunc_method("accumulate")
-def accumulate(ufunc, a, axis=0, dtype=None, out=None):
-    axis = one_axis(axis, a.ndim)
-    a = a if dtype is None else cast(a, dtype)
-    return np.stack(fold(ufunc, a, axis), axis=axis) if a.shape[axis] else +a
-
-
-@ufunc_method((np.add, "reduceat"))
-def add_reduceat(ufunc, a, indices, axis=0, dtype=None, out=None):
-    a = a if dtype is None else cast(a, dtype)
-    if type(indices) is Traced:
-        raise constant_error("add.reduceat", "got traced indices: pass fb.stop_gradient(indices)")
-    return record(np.add.reduceat, (a, np.asarray(indices)), {"axis": one_axis(axis, a.ndim)})
-
-
-def sections(indices, n):
-    """The 0-1 matrix of which elements np.add.reduceat adds."""
-    S = np.zeros((len(indices), n))
-    for k, start in enumerate(indices):
-        stop = indices[k + 1] if k + 1 < len(indices) else n
-        S[k, start : max(stop, start + 1)] = 1
-    return S
-
-
-def reduceat_back(Y, y, a, indices, axis):
-    S = sections(indices, a.shape[axis]).astype(y.dtype)
-    return np.swapaxes(np.swapaxes(Y, axis, -1) @ S, axis, -1)
-
-
-linear(
-    np.add.reduceat,
-    lambda X, y, a, indices, axis: np.add.reduceat(X, indices, axis=axis),
-    reduceat_back,
-    recorder=functools.partial(add_reduceat, np.add),
-)
-
-for ufunc, function in ((np.logical_and, np.all), (np.logical_or, np.any)):
-    methods[ufunc, "reduce"] = lambda ufunc, a, axis=0, *, of=function, **keywords: of(a, axis=axis, **keywords)
-
-# Methods of arrays
-
-
-def method(name, function):
-    functions["method", name] = lambda a: functools.partial(function, a)
-
-
-for name, function in (
-    ("sum", sum_), ("prod", prod), ("mean", mean), ("var", variance), ("std", standard_deviation),
-    ("max", functions[np.max]), ("min", functions[np.min]), ("cumsum", functions[np.cumsum]),
-    ("cumprod", functions[np.cumprod]), ("clip", np.clip), ("argmax", np.argmax), ("argmin", np.argmin),
-    ("argsort", np.argsort), ("argpartition", np.argpartition), ("searchsorted", np.searchsorted), ("round", np.round),
-    ("any", np.any), ("all", np.all), ("nonzero", np.nonzero), ("conj", np.conjugate), ("conjugate", np.conjugate),
-):  # fmt: skip
-    method(name, function)
-functions["method", "real"] = np.real
-functions["method", "imag"] = np.imag
-method("copy", lambda a, order="C": record(duplicate, (a,)))
-method("astype", lambda a, dtype, order="K", casting="unsafe", subok=True, copy=True: np.astype(a, dtype))
-method("sort", lambda a, *arguments, **keywords: in_place(a, np.sort(a, *arguments, **keywords)))
-method("partition", lambda a, *arguments, **keywords: in_place(a, np.partition(a, *arguments, **keywords)))
-
-
-def duplicate(x):
-    return x.copy()
-
-
-def in_place(a, new):
-    a.replace(new)
-
-
-primitive(duplicate, lambda y, x: Elementwise(None, y.shape, y.shape))

@@ -12,7 +12,12 @@ from .._trace import Traced, call, record
 from ..operator import Operator
 from .table import RULES, functions
 
-__all__ = ["dispatched", "holomorphic", "record_several", "variadic"]
+__all__ = ["as_array", "dispatched", "holomorphic", "record_several", "variadic"]
+
+
+def as_array(a):
+    """An array as it is; a number or a list, which NumPy takes as well, as an array."""
+    return a if hasattr(a, "ndim") else np.asarray(a)
 
 
 def record_several(function, arguments, keywords=None):
@@ -112,6 +117,7 @@ class Holomorphic(Operator):
 def holomorphic(rule, k):
     """A rule for argument k, written for real arrays and true of complex ones."""
 
+    @functools.wraps(rule)
     def complex_rule(y, *arguments, **keywords):
         op = rule(y, *arguments, **keywords)
         if y.dtype.kind == "c" and op is not None:

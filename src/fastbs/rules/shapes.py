@@ -14,8 +14,8 @@ from .._trace import Traced
 from ..errors import ShapeError
 from ..operators.elementwise import unbroadcast
 from .indexing import ALL, add_at, axis_index, get, method, nested_array, read
-from .several import variadic
-from .table import Linear, composite, functions, linear, record, stack_shape
+from .several import Variadic
+from .table import RULES, Linear, composite, functions, linear, record, stack_shape
 
 __all__ = ["array"]
 
@@ -262,11 +262,14 @@ def block_rule(y, a, index):
 
 
 def into_block(X, y, a, index):
+    # parts of other dtypes are converted
+    X = X if X.dtype == y.dtype else X.astype(y.dtype)
     return add_at(X, index=index, ndim=np.ndim(a), shape=np.shape(y))
 
 
 def out_of_block(Y, y, a, index):
-    return get(Y, index=index, ndim=np.ndim(y))
+    X = get(Y, index=index, ndim=np.ndim(y))
+    return X if a.dtype == y.dtype else (np.real(X) if a.dtype.kind != "c" else X).astype(a.dtype)
 
 
 def as_arrays(arrays, name):
@@ -282,7 +285,7 @@ def in_dtype(arrays, dtype, casting):
     for a in arrays:
         if not np.can_cast(a.dtype, dtype, casting):
             raise TypeError(f"dtype: must take {a.dtype} because an array has it; got {np.dtype(dtype)} by {casting!r}")
-    return [np.astype(a, dtype) for a in arrays]
+    return [a.astype(dtype) for a in arrays]
 
 
 @composite(np.concatenate)
@@ -301,7 +304,7 @@ def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind")
     return record(joined, arrays, {"axis": axis, "ends": tuple(ends)})
 
 
-variadic(joined, joined_rule)
+RULES[joined] = Variadic(joined_rule)
 
 
 @composite(np.stack)
@@ -311,7 +314,7 @@ def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     return record(stacked, arrays, {"axis": normalize_axis_index(axis, ndim) - ndim})
 
 
-variadic(stacked, stacked_rule)
+RULES[stacked] = Variadic(stacked_rule)
 
 
 def several(function, arrays):
@@ -371,7 +374,7 @@ def append(arr, values, axis=None):
 def insert(arr, obj, values, axis=None):
     arr, axis = (np.ravel(arr), 0) if axis is None else (arr, normalize_axis_index(axis, np.ndim(arr)))
     arr, values = as_array(arr), as_array(values)
-    n, values = arr.shape[axis], np.astype(values, arr.dtype) if values.dtype != arr.dtype else values
+    n, values = arr.shape[axis], values.astype(arr.dtype) if values.dtype != arr.dtype else values
     if np.ndim(obj) == 0 and not isinstance(obj, slice):
         # one place takes a block of values, whose first axis is that of the block
         values = np.moveaxis(np.reshape(values, (1,) * (arr.ndim - values.ndim) + values.shape), 0, axis)
@@ -412,7 +415,7 @@ def array(nested, dtype=None):
     Examples
     --------
     >>> import numpy as np
-    >>> from fastbs import grad
+    >>> from fastbs.derivatives import grad
     >>> from fastbs.rules.shapes import array
     >>> def f(t):
     ...     R = array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
@@ -423,7 +426,7 @@ def array(nested, dtype=None):
     if not any_traced(nested):
         return np.array(nested, dtype)
     result = np.copy(nested) if type(nested) is Traced else assemble(nested)
-    return result if dtype is None or result.dtype == np.dtype(dtype) else np.astype(result, dtype)
+    return result if dtype is None or result.dtype == np.dtype(dtype) else result.astype(dtype)
 
 
 def any_traced(nested):
@@ -571,10 +574,10 @@ def pad_axis(a, axis, width, mode, keywords, ndim):
     if mode in GATHERED and keywords.get("reflect_type", "even") == "even":
         return np.take(a, np.pad(np.arange(n), width, mode), axis=axis)
     if mode == "linear_ramp":
-        ends = np.broadcast_to(keywords.get("end_values", 0), (ndim, 2))[axis]
+        ends = np.broadcast_to(keywords.get("end_values", 0), (ndim, 2))[axis].tolist()
         edges = (np.take(a, 0, axis=axis), np.take(a, n - 1, axis=axis))
         ramps = [
-            np.moveaxis(np.linspace(np.broadcast_to(end, np.shape(edge)), edge, count, endpoint=False), 0, axis)
+            np.linspace(end, edge, count, endpoint=False, dtype=a.dtype, axis=axis)
             for end, edge, count in zip(ends, edges, width, strict=True)
         ]
         return np.concatenate((ramps[0], a, np.flip(ramps[1], axis)), axis=axis)
@@ -633,9 +636,6 @@ def ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
 
 @composite(np.full_like)
 def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
-    if type(a) is not Traced:
-        shape = np.shape(a) if shape is None else shape
-        a, dtype = fill_value, np.result_type(a) if dtype is None else dtype
     result = np.zeros_like(a, dtype=dtype, shape=np.shape(a) if shape is None else shape)
     result[...] = fill_value
     return result
@@ -647,27 +647,27 @@ def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, d
 @composite(np.linspace)
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
     num = operator.index(num)
+    if num < 0:
+        raise ValueError(f"linspace: num must not be negative because it is a length; got {num}")
     div = num - 1 if endpoint else num
-    start, stop = (np.multiply(as_array(end), 1.0) for end in (start, stop))
-    delta = np.subtract(stop, start)
-    i = np.reshape(np.arange(num, dtype=delta.dtype), (-1,) + (1,) * delta.ndim)
-    if div > 0:
-        step = delta / div
-        y = i * step if not np.any(step == 0) else i / div * delta
-    else:
-        step, y = np.full_like(delta, np.nan), i * delta
-    y = y + start
+    kept = np.result_type(*[getattr(end, "dtype", end) for end in (start, stop)], 0.0)
+    start, stop = (as_array(end).astype(kept) for end in (start, stop))
+    delta = stop - start
+    i = np.reshape(np.arange(num, dtype=kept), (-1,) + (1,) * np.ndim(delta))
+    step = delta / div if div > 0 else math.nan
+    y = i * (step if div > 0 else delta) + start
     if endpoint and num > 1:
-        y[-1, ...] = np.broadcast_to(stop, delta.shape)
+        y[-1, ...] = stop
     y = np.moveaxis(y, 0, axis) if axis else y
-    y = y if dtype is None or y.dtype == dtype else np.astype(np.floor(y) if np.dtype(dtype).kind in "iu" else y, dtype)
+    if dtype is not None and y.dtype != dtype:
+        y = (np.floor(y) if np.dtype(dtype).kind in "iu" else y).astype(dtype)
     return (y, step) if retstep else y
 
 
 @composite(np.logspace)
 def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
     y = np.power(base, np.linspace(start, stop, num=num, endpoint=endpoint, axis=axis))
-    return y if dtype is None else np.astype(y, dtype)
+    return y if dtype is None else y.astype(dtype)
 
 
 # Windows
@@ -687,17 +687,15 @@ def shape_arguments(shape):
     return shape[0] if len(shape) == 1 else shape
 
 
-functions["method", "T"] = np.transpose
-functions["method", "mT"] = np.matrix_transpose
-functions["method", "reshape"] = lambda a: lambda *shape, **keywords: np.reshape(a, shape_arguments(shape), **keywords)
-functions["method", "transpose"] = lambda a: lambda *axes: np.transpose(a, shape_arguments(axes) if axes else None)
+functions["method", "T"] = transpose
+functions["method", "mT"] = matrix_transpose
+functions["method", "reshape"] = lambda a: lambda *shape, **keywords: reshape(a, shape_arguments(shape), **keywords)
+functions["method", "transpose"] = lambda a: lambda *axes: transpose(a, shape_arguments(axes) if axes else None)
 for name, function in (
-    ("ravel", np.ravel), ("swapaxes", np.swapaxes), ("squeeze", np.squeeze), ("repeat", np.repeat), ("copy", np.copy),
+    ("ravel", ravel), ("swapaxes", swapaxes), ("squeeze", squeeze), ("repeat", repeat),
 ):  # fmt: skip
     method(name, function)
 method("flatten", lambda a, order="C": np.copy(np.ravel(a, order)))
-functions["method", "conj"] = lambda a: lambda: np.conjugate(a)
-functions["method", "sum"] = lambda a: lambda *args, **keywords: np.sum(a, *args, **keywords)
 
 # What is known without computing
 functions[np.shape] = lambda a: a.shape

@@ -11,7 +11,7 @@ import scipy.special as sp
 
 from ..errors import TraceError
 from ..operators.elementwise import Elementwise
-from .elementwise import finite
+from .elementwise import cast, finite
 from .reductions import keywords_of, reduction
 from .several import dispatched
 from .table import composite, constant, elementwise, functions, primitive, record
@@ -78,14 +78,21 @@ elementwise(
     lambda y, n, k: y * (sp.psi(n + 1) - sp.psi(n - k + 1)),
     lambda y, n, k: y * (sp.psi(n - k + 1) - sp.psi(k + 1)),
 )
-elementwise(sp.gammainc, unknown("a"), lambda y, a, x: np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a)))
-elementwise(sp.gammaincc, unknown("a"), lambda y, a, x: -np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a)))
-elementwise(
-    sp.betainc,
-    unknown("a"),
-    unknown("b"),
-    lambda y, a, b, x: np.exp(sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b)),
-)
+
+
+def gamma_density(y, a, x):
+    """x^(a-1) e^-x / Gamma(a); SciPy computes in float64 where a is a number."""
+    return cast(np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a)), y.dtype)
+
+
+def beta_density(y, a, b, x):
+    """x^(a-1) (1-x)^(b-1) / B(a, b)"""
+    return cast(np.exp(sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b)), y.dtype)
+
+
+elementwise(sp.gammainc, unknown("a"), gamma_density)
+elementwise(sp.gammaincc, unknown("a"), lambda y, a, x: -gamma_density(y, a, x))
+elementwise(sp.betainc, unknown("a"), unknown("b"), beta_density)
 
 # Entropies and losses; 0 log 0 = 0
 

@@ -120,13 +120,14 @@ def polygamma(n, x):
     >>> polygamma(1, 1.0).round(3)
     np.float64(1.645)
     """
-    return traced_polygamma(n, x) if is_traced(x) else scipy.special.polygamma(n, x)[()]
+    return traced_polygamma(n, x.astype(float)) if is_traced(x) else scipy.special.polygamma(n, x)[()]
 
 
 def multigammaln(a, d):
     """The logarithm of the multivariate gamma function, as `scipy.special.multigammaln`; d is a plain integer."""
     if not is_traced(a):
         return scipy.special.multigammaln(a, d)
+    a = a.astype(float)  # as SciPy does
     return d * (d - 1) / 4 * math.log(math.pi) + sum(scipy.special.gammaln(a - j / 2) for j in range(d))
 
 
