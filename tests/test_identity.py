@@ -20,7 +20,7 @@ def test_copies(shape, dtype):
         for _ in range(3):
             Y = one @ Z
             assert_array_equal(Y, Z)
-            assert Y.dtype == Z.dtype
+            assert np.ndim(Z) == 0 or Y.dtype == Z.dtype  # of 0-d arrays NumPy makes numbers
             assert not np.shares_memory(Y, Z)
 
 
@@ -48,8 +48,8 @@ def test_dense_form():
 
 
 def test_sparse_right_side():
-    X = scipy.sparse.csr_array(np.eye(3))
-    assert_array_equal((one @ X).toarray(), np.eye(3))
+    with pytest.raises(fb.DtypeError, match=r"must be dense .*pass \.toarray\(\)"):
+        one @ scipy.sparse.csr_array(np.eye(3))
 
 
 def test_numbers_times_identity():

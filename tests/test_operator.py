@@ -362,10 +362,8 @@ def test_sums_refuse_what_does_not_fit():
         fb.Left(B) + fb.Left(np.ones((4, 4)))
     with pytest.raises(ShapeError, match=r"Operator.__add__: Left must map like .*; got \(3, n\) and \(2, n\)"):
         fb.Left(B) - fb.Left(np.ones((2, 3)))
-    op = fb.Identity() + fb.Left(np.ones((2, 3)))
-    for _ in range(3):
-        with pytest.raises(ShapeError, match=r"must give one shape .*; got \(3, 4\) and \(2, 4\) for X \(3, 4\)"):
-            op @ X
+    with pytest.raises(ShapeError, match=r"Operator.__add__: Identity must map .*; got \(3, n\) and \(2, n\)"):
+        fb.Identity() + fb.Left(np.ones((2, 3)))
 
 
 def test_terms_are_never_broadcast():
@@ -425,19 +423,13 @@ def test_overflow_to_infinity(scalar):
         assert np.isinf(Y).all()
 
 
-def test_scalars_are_read_at_each_call():
+def test_zero_dimensional_arrays_are_numbers():
     s = np.array(2.0)
     op = s * fb.Left(B)
-    for value in (2.0, 3.0, 4.0):
-        s[...] = value
-        assert_allclose(op @ X, value * (B @ X))
-        assert_allclose(op.H @ X, value * (B.T @ X))
-    s = np.array(2j)
-    op = s * fb.Left(B)
-    for value in (2j, 3.0, 4j):
-        s[...] = value
-        assert_allclose(op @ X, value * (B @ X))
-        assert_allclose(op.H @ X, np.conj(value) * (B.T @ X))
+    s[...] = 3.0
+    for _ in range(3):
+        assert_allclose(op @ X, 2.0 * (B @ X))
+        assert_allclose(op.H @ X, 2.0 * (B.T @ X))
 
 
 def test_dtypes_of_composites():
@@ -593,4 +585,4 @@ def test_lazily_nested_sums_and_products():
     for _ in range(3):
         assert_allclose(op @ X, expected)
     assert_allclose(op.H @ X, np.linalg.solve(np.eye(3) - B.T / 10, X))
-    assert re.match("I", str(op))
+    assert str(op) == "…"

@@ -134,8 +134,9 @@ class Operator(TapedOperator):
 
     def transposed(self):
         """A new operator: the transpose. `T` is this one, kept."""
-        backward, forward = (functools.partial(conjugated, f) for f in (self.backward, self.forward))
-        return Operator(backward, forward, self.name + "ᵀ", self.shape_out, self.shape_in)
+        H = self.H
+        backward, forward = (functools.partial(conjugated, f) for f in (H.apply, self.apply))
+        return Operator(backward, forward, self.symbol + "ᵀ", self.shape_out, self.shape_in)
 
     def apply_adjoint(self, Y):
         """A^H Y without checks, in NumPy: Y may be traced."""
@@ -415,13 +416,17 @@ class Operator(TapedOperator):
     def replace(self, **attributes):
         """The same operator with other fields or options, unchecked."""
         op = type(self).__new__(type(self))
-        kept = {k: v for k, v in self.__dict__.items() if k not in CACHES}
+        kept = self._kept()
         op.__dict__.update(kept, **attributes)
         return op
 
     def __reduce__(self):
-        kept = {k: v for k, v in self.__dict__.items() if k not in CACHES}
-        return rebuild, (type(self), kept)
+        return rebuild, (type(self), self._kept())
+
+    def _kept(self):
+        for name in self.fields or ():
+            getattr(self, name)  # composites flatten
+        return {k: v for k, v in self.__dict__.items() if k not in CACHES}
 
     def __str__(self):
         return self.symbol
@@ -480,11 +485,38 @@ class ArrayOperator(Operator):
 class Composite(Operator):
     """The base of operators made of operators."""
 
-    def _make(self, operators, vectors=False, precedence=None, **attributes):
+    def _make(self, made_of, vectors=False, precedence=None, /, **attributes):
         if precedence is None:
-            precedence = max((op.precedence for op in operators), default=0)
-        depth = 1 + max((op.depth for op in operators), default=0)
+            precedence = max((op.precedence for op in made_of), default=0)
+        depth = max((op.depth + (type(op) is not type(self)) for op in made_of), default=1)
         self.__dict__.update(attributes, precedence=precedence, depth=depth, vectors=vectors)
+        return self
+
+    @classmethod
+    def joining(cls, parts, shape_in, shape_out, vectors, precedence):
+        """A composite of ``(operator, sign)`` parts, which are flattened when somebody looks.
+
+        So a fold over N operators takes O(N) time, not O(N^2).
+        """
+        op = cls.__new__(cls)
+        return op._make([p for p, _ in parts], vectors, precedence, parts=parts, shape_in=shape_in, shape_out=shape_out)
+
+    def __getattr__(self, name):
+        if name not in ("operators", "signs") or "parts" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        operators, signs, stack = [], [], list(reversed(self.__dict__.pop("parts")))
+        while stack:
+            op, sign = stack.pop()
+            if type(op) is not type(self):
+                operators.append(op)
+                signs.append(sign)
+            elif "parts" in op.__dict__:
+                stack.extend((part, sign * s) for part, s in reversed(op.parts))
+            else:
+                operators.extend(op.operators)
+                signs.extend(sign * s for s in op.signs)
+        self.__dict__.update(operators=tuple(operators), signs=tuple(signs))
+        return self.__dict__[name]
 
     def apply(self, X):
         return evaluate(self, X) if self.depth > DEEP else self._apply(X)
@@ -552,7 +584,10 @@ class Composition(Composite):
     fields = ("operators",)
 
     def __init__(self, operators, shape_in, shape_out, vectors=False, precedence=None):
-        self._make(operators, vectors, precedence, operators=operators, shape_in=shape_in, shape_out=shape_out)
+        signs = (1,) * len(operators)
+        self._make(
+            operators, vectors, precedence, operators=operators, signs=signs, shape_in=shape_in, shape_out=shape_out
+        )
 
     def _apply(self, X):
         for op in reversed(self.operators):
@@ -636,6 +671,8 @@ class Sum(Composite):
         return total
 
     def _shape_of(self, shape):
+        if self.shape_in is not None and shape is not None:
+            Operator.shape_of(self, shape)  # zeros are dropped, their shapes are not
         return self._agreed([op.shape_of(shape) for op in self.operators], shape)
 
     def _check(self, X):
@@ -783,14 +820,22 @@ def compose(outer, inner):
             shape_out=inner.shape_out if shape_out is None and outer.is_zero else shape_out,
             takes_vectors=zero.takes_vectors or takes_vectors(other),
         )
-    left, right = factors(outer), factors(inner)
-    while left and right and (joint := left[-1].joined(right[0])) is not None:
-        left, right = left[:-1], (joint, *right[1:])
-    operators = left + right
-    if len(operators) == 1:
-        return operators[0]
-    vectors = lowered or outer.vectors or inner.vectors
-    return Composition(operators, shape_in, shape_out, vectors, max(outer.precedence, inner.precedence))
+    vectors, precedence = lowered or outer.vectors or inner.vectors, max(outer.precedence, inner.precedence)
+    joint = end_of(outer, -1).joined(end_of(inner, 0))
+    if joint is None:
+        return Composition.joining([(outer, 1), (inner, 1)], shape_in, shape_out, vectors, precedence)
+    left, right = factors(outer)[:-1], factors(inner)[1:]
+    while left and (further := left[-1].joined(joint)) is not None:
+        left, joint = left[:-1], further
+    operators = (*left, joint, *right)
+    return joint if len(operators) == 1 else Composition(operators, shape_in, shape_out, vectors, precedence)
+
+
+def end_of(op, end):
+    """The first (0) or last (-1) factor of a composition."""
+    while isinstance(op, Composition):
+        op = op.parts[end][0] if "parts" in op.__dict__ else op.operators[end]
+    return op
 
 
 def factors(op):
@@ -805,26 +850,23 @@ def takes_vectors(op):
 
 def add(terms):
     """The sum of sign * operator as one flat list; zeros are dropped, their shapes kept."""
-    operators, signs, shapes, lowered = (), (), (None, None), False
+    shapes, lowered = (None, None), False
     rank = min((len(op.shape_in) for op, _ in terms if op.shape_in is not None), default=None)
-    for op, sign in terms:
+    for op, _ in terms:
         own = (op.shape_in, op.shape_out) if rank is None else op.shapes_at(rank)
         lowered = lowered or (own[0] is not None and len(own[0]) < len(op.shape_in))
         shapes = tuple(common(a, b, op) for a, b in zip(shapes, own, strict=True))
-        if isinstance(op, Sum):
-            operators += op.operators
-            signs += op.signs if sign == 1 else tuple(-s for s in op.signs)
-        elif not op.is_zero:
-            operators += (op,)
-            signs += (sign,)
     if any(op.shape_out is None and (op.is_zero or op.is_identity) for op, _ in terms) and None not in shapes:
         common(*shapes, terms[0][0])  # these map every shape to itself
-    if not operators:
+    kept = [(op, sign) for op, sign in terms if not op.is_zero]
+    if not kept:
         return terms[0][0].replace(shape_in=shapes[0], shape_out=shapes[1])
-    if len(operators) == 1 and signs[0] == 1 and (operators[0].shape_in, operators[0].shape_out) == shapes:
-        return operators[0]
+    if len(kept) == 1 and kept[0][1] == 1 and (kept[0][0].shape_in, kept[0][0].shape_out) == shapes:
+        return kept[0][0]
+    if len(kept) == 1 and kept[0][1] == -1 and isinstance(kept[0][0], Sum) and kept[0][0].signs == (-1,):
+        return kept[0][0].operators[0]  # -(-A) is A
     vectors = lowered or any(op.vectors for op, _ in terms)
-    return Sum(operators, signs, *shapes, vectors, max(op.precedence for op, _ in terms))
+    return Sum.joining(kept, *shapes, vectors, max(op.precedence for op, _ in terms))
 
 
 def common(a, b, op):
