@@ -33,9 +33,7 @@ def enumerate_paths(edges, source, sink):
 
 def random_dag(rng, n, density=0.4, dtype=float):
     """A dense Lt with its nodes in a random order."""
-    weights = rng.integers(-3, 4, (n, n)) + (
-        1j * rng.integers(-3, 4, (n, n)) if np.dtype(dtype).kind == "c" else 0
-    )
+    weights = rng.integers(-3, 4, (n, n)) + (1j * rng.integers(-3, 4, (n, n)) if np.dtype(dtype).kind == "c" else 0)
     weights = np.triu(weights * (rng.random((n, n)) < density), 1)
     order = rng.permutation(n)
     return weights[np.ix_(order, order)].astype(dtype)
@@ -407,9 +405,7 @@ def cycle_in(message):
 
 def test_a_cycle_is_named():
     edges = [(1, 3, 1.0), (3, 5, 1.0), (5, 3, 1.0), (5, 6, 1.0), (6, 7, 1.0)]
-    with pytest.raises(
-        StructureError, match=r"no cycle because I - Lt is then not triangular; got 3 -> 5 -> 3$"
-    ):
+    with pytest.raises(StructureError, match=r"no cycle because I - Lt is then not triangular; got 3 -> 5 -> 3$"):
         path_weights(edges, 1, 7)
     with pytest.raises(StructureError, match=r"got 3 -> 5 -> 3$"):
         operation_counts(edges, [], [])

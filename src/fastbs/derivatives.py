@@ -64,18 +64,24 @@ class Recording:
     def value(self):
         return optree.tree_unflatten(self.out_structure, self.values)
 
+    @property
+    def own_value(self):
+        """The value in arrays that nothing else holds, because the recording outlives the call."""
+        return optree.tree_map(lambda y: np.array(y) if isinstance(y, np.ndarray) else y, self.value)
+
     def pull(self, cotangents):
         """Cotangents of the leaves, zeros where nothing depends on them."""
         pairs = [(y, g) for y, g in zip(self.outputs, cotangents, strict=True) if y is not None]
         found = pull_back(self.inputs, [y for y, _ in pairs], [g for _, g in pairs])
+        found = unshared(found, cotangents)
         return [zeros(x) if g is None else kept_dtype(g, x) for g, x in zip(found, self.leaves, strict=True)]
 
     def push(self, tangents):
         """Tangents of the outputs."""
         known = [y for y in self.outputs if y is not None]
         found = iter(push_forward(self.inputs, known, tangents))
-        result = [None if y is None else next(found) for y in self.outputs]
-        return [zeros(y) if t is None else t for t, y in zip(result, self.values, strict=True)]
+        result = unshared([None if y is None else next(found) for y in self.outputs], tangents)
+        return [zeros(y) if t is None else kept_dtype(t, y) for t, y in zip(result, self.values, strict=True)]
 
     def jacobian(self, order):
         """One row an output of one array a leaf, of shape ``out.shape + in.shape``."""
@@ -116,12 +122,36 @@ def as_leaf(leaf, where):
         )
     if kind != "f":
         raise DtypeError(
-            f"{where} must be real floating point because it is differentiated; got {getattr(leaf, 'dtype', type(leaf).__name__)}"
-            + (", pass x.astype(float)" if kind in "iub" else "")
+            f"{where} must be real floating point because it is differentiated; got "
+            f"{getattr(leaf, 'dtype', type(leaf).__name__)}" + (", pass x.astype(float)" if kind in "iub" else "")
         )
     if isinstance(leaf, np.ndarray):
         return np.array(leaf)
     return leaf if type(leaf) is Traced else np.result_type(leaf).type(leaf)
+
+
+def unshared(found, given):
+    """Results that share no memory with each other nor with what was given."""
+    seen, result = {id(g) for g in given}, []
+    for g in found:
+        if isinstance(g, np.ndarray) and (id(g) in seen or g.base is not None or not g.flags.writeable):
+            g = np.array(g)
+        seen.add(id(g))
+        result.append(g)
+    return result
+
+
+def direction(t, x, where):
+    """A tangent or cotangent of x: an array or number of its shape, in its dtype."""
+    if type(t) is not Traced:
+        if isinstance(t, np.ma.MaskedArray):
+            raise DtypeError(f"{where} must be a plain array because masks are not propagated; got a masked array")
+        if np.result_type(t).kind not in "biuf":
+            raise DtypeError(f"{where} must be real because the value is; got {np.result_type(t)}")
+        t = np.asarray(t, getattr(x, "dtype", float))[()]
+    if np.shape(t) != np.shape(x):
+        raise ShapeError(f"{where} must be {np.shape(x)} because what it belongs to is; got {np.shape(t)}")
+    return t
 
 
 def zeros(x, stack=()):
@@ -149,8 +179,8 @@ def value_and_grad(f, argnums=0, has_aux=False):
     Returns
     -------
     callable
-        ``(*arguments, **keywords) -> value, gradient``, the gradient in the nesting of the argument, zeros where there is
-        no dependence; ``(value, aux), gradient`` with `has_aux`. Costs a small multiple of f.
+        ``(*arguments, **keywords) -> value, gradient``, the gradient in the nesting of the argument, zeros where there
+        is no dependence; ``(value, aux), gradient`` with `has_aux`. Costs a small multiple of f.
 
     Raises
     ------
@@ -170,7 +200,8 @@ def value_and_grad(f, argnums=0, has_aux=False):
         value = recording.value
         if np.shape(value) != ():
             raise ShapeError(
-                f"grad: f must return a scalar because its gradient is asked for; got shape {np.shape(value)}, use jacobian"
+                f"grad: f must return a scalar because its gradient is asked for; got shape {np.shape(value)}, use "
+                "fb.jacobian"
             )
         dtype = value.dtype if is_array(value) else np.dtype(float)
         gradient = recording.unflatten(recording.pull([dtype.type(1)]))
@@ -220,7 +251,7 @@ def vjp(f, *primals):
     def pullback(g):
         return tuple(recording.unflatten(recording.pull(matching(g, recording))))
 
-    return recording.value, pullback
+    return recording.own_value, pullback
 
 
 def matching(g, recording):
@@ -229,10 +260,9 @@ def matching(g, recording):
         raise ShapeError(
             f"vjp: the cotangent must have {len(recording.values)} arrays because the value has; got {len(leaves)}"
         )
-    for k, (leaf, y) in enumerate(zip(leaves, recording.values, strict=True)):
-        if np.shape(leaf) != np.shape(y):
-            raise ShapeError(f"vjp: cotangent {k} must be {np.shape(y)} because the value is; got {np.shape(leaf)}")
-    return leaves
+    return [
+        direction(g, y, f"vjp: cotangent {k}") for k, (g, y) in enumerate(zip(leaves, recording.values, strict=True))
+    ]
 
 
 def jvp(f, primals, tangents):
@@ -251,9 +281,13 @@ def jvp(f, primals, tangents):
     """
     recording = Recording(f, tuple(primals), {}, tuple(range(len(primals))), "jvp")
     leaves = optree.tree_leaves(list(tangents))
-    for k, (t, x) in enumerate(zip(leaves, recording.leaves, strict=True)):
-        if np.shape(t) != np.shape(x):
-            raise ShapeError(f"jvp: tangent {k} must be {np.shape(x)} because the primal is; got {np.shape(t)}")
+    if len(leaves) != len(recording.leaves):
+        raise ShapeError(
+            f"jvp: tangents must have {len(recording.leaves)} arrays because primals have; got {len(leaves)}"
+        )
+    leaves = [
+        direction(t, x, f"jvp: tangent {k}") for k, (t, x) in enumerate(zip(leaves, recording.leaves, strict=True))
+    ]
     return recording.value, optree.tree_unflatten(recording.out_structure, recording.push(leaves))
 
 
@@ -271,7 +305,7 @@ def linearize(f, *primals):
         found = recording.unflatten(recording.pull(optree.tree_leaves(g)))
         return found[0] if len(primals) == 1 else tuple(found)
 
-    return recording.value, Operator(forward, adjoint, "J", shape_in, shape_out)
+    return recording.own_value, Operator(forward, adjoint, "J", shape_in, shape_out)
 
 
 def jacobian(f, argnums=0, order="auto"):

@@ -339,7 +339,7 @@ def _matrix_edges(matrix: Any, labels: list[Hashable] | None) -> tuple[Any, Any,
         tails, heads, weights = stored.row, stored.col, stored.data
     else:
         matrix = np.asarray(matrix)  # np.matrix indexes otherwise
-        tails, heads = np.nonzero((matrix != 0) & np.not_equal(matrix, None))
+        tails, heads = np.nonzero((matrix != 0) & np.not_equal(matrix, None))  # pyright: ignore[reportArgumentType, reportCallIssue]
         weights = matrix[tails, heads]
     return tails.astype(np.intp), heads.astype(np.intp), weights, range(n) if labels is None else labels
 
@@ -398,7 +398,7 @@ def _positions(name: str, chosen: Any, index: dict[Hashable, int]) -> tuple[list
             f"path_weights: {name} must be among the {len(index)} nodes of the graph; "
             f"got {labels[positions.index(None)]!r}"
         )
-    return positions, (len(positions),)
+    return positions, (len(positions),)  # pyright: ignore[reportReturnType]
 
 
 def _position(label: Any, index: dict[Hashable, int]) -> int | None:

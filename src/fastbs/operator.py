@@ -134,8 +134,11 @@ class Operator(TapedOperator):
 
     def transposed(self):
         """A new operator: the transpose. `T` is this one, kept."""
-        H = self.H
-        backward, forward = (functools.partial(conjugated, f) for f in (H.apply, self.apply))
+        if "forward" in self.__dict__:
+            maps = self.backward, self.forward  # not bound methods, which would refer back to this operator
+        else:
+            maps = self.H.apply, self.apply
+        backward, forward = (functools.partial(conjugated, f) for f in maps)
         return Operator(backward, forward, self.symbol + "ᵀ", self.shape_out, self.shape_in)
 
     def apply_adjoint(self, Y):
@@ -306,7 +309,7 @@ class Operator(TapedOperator):
         shape = tuple(shape)
         shape_in, shape_out = self.shapes_at(len(shape))
         if shape_in is None or shape_out is None:
-            return shape if self.is_zero or self.is_identity else complete
+            return shape if self.keeps_shape else complete
         stack = len(shape) - len(shape_in)
         core = shape[stack:]
         if stack < 0 or any(m is not None and m != n for m, n in zip(shape_in, core, strict=True)):
@@ -318,6 +321,11 @@ class Operator(TapedOperator):
     def takes(self, X):
         """Whether the operator acts on something that is neither an array nor a number, such as a tuple."""
         return "forward" in self.__dict__ and self.shape_in is None and isinstance(X, (list, tuple))
+
+    @property
+    def keeps_shape(self):
+        """Whether the operator gives the shape it takes, whatever that is: Identity, and what is made of it."""
+        return self.shape_in is None and (self.is_identity or (self.is_zero and self.shape_out is None))
 
     def is_unstacked(self, rank):
         """Whether arrays of this rank are no stacks of directions: vectors for Left and Right."""
@@ -529,6 +537,10 @@ class Composite(Operator):
             )
         return super().shape_of(shape) if self.depth > DEEP else self._shape_of(shape)
 
+    @property
+    def keeps_shape(self):
+        return self.shape_in is None and self.depth <= DEEP and all(op.keeps_shape for op in self.operators)
+
     def check(self, X):
         if is_array(X):
             return self.shape_of(X.shape)
@@ -654,6 +666,7 @@ class Sum(Composite):
 
     fields = ("operators",)
     options = ("signs",)
+    matrices_only = False  # a zero that was dropped takes no vectors
 
     def __init__(self, operators, signs, shape_in, shape_out, vectors=False, precedence=None):
         self._make(
@@ -691,7 +704,9 @@ class Sum(Composite):
         return self.depth <= DEEP and all(op.takes(X) for op in self.operators)
 
     def _flipped(self, operators):
-        return Sum(tuple(operators), self.signs, self.shape_out, self.shape_in, self.vectors, self.precedence)
+        flipped = Sum(tuple(operators), self.signs, self.shape_out, self.shape_in, self.vectors, self.precedence)
+        flipped._set(matrices_only=self.matrices_only)
+        return flipped
 
     def adjoint(self):
         return self._flipped(op.H for op in self.operators)
@@ -705,7 +720,7 @@ class Sum(Composite):
         return self._flipped([self.operators[0].inverse()])
 
     def shapes_at(self, rank):
-        if self.shape_in is None or len(self.shape_in) == rank:
+        if self.shape_in is None or len(self.shape_in) == rank or self.matrices_only:
             return self.shape_in, self.shape_out
         for op in self.operators:
             shapes = op.shapes_at(rank)
@@ -814,12 +829,8 @@ def compose(outer, inner):
         return inner if outer.is_identity else outer
     shape_in, shape_out, lowered = link(outer, inner)
     if outer.is_zero or inner.is_zero:
-        zero, other = (outer, inner) if outer.is_zero else (inner, outer)
-        return zero.replace(
-            shape_in=outer.shape_in if shape_in is None and inner.is_zero else shape_in,
-            shape_out=inner.shape_out if shape_out is None and outer.is_zero else shape_out,
-            takes_vectors=zero.takes_vectors or takes_vectors(other),
-        )
+        zero = outer if outer.is_zero else inner
+        return zero.replace(shape_in=shape_in, shape_out=shape_out)
     vectors, precedence = lowered or outer.vectors or inner.vectors, max(outer.precedence, inner.precedence)
     joint = end_of(outer, -1).joined(end_of(inner, 0))
     if joint is None:
@@ -842,12 +853,6 @@ def factors(op):
     return op.operators if isinstance(op, Composition) else (op,)
 
 
-def takes_vectors(op):
-    """Whether an operator on matrices also takes vectors."""
-    shape_in, at_one = op.shape_in, op.shapes_at(1)[0]
-    return shape_in is not None and len(shape_in) == 2 and at_one is not None and len(at_one) == 1
-
-
 def add(terms):
     """The sum of sign * operator as one flat list; zeros are dropped, their shapes kept."""
     shapes, lowered = (None, None), False
@@ -866,7 +871,16 @@ def add(terms):
     if len(kept) == 1 and kept[0][1] == -1 and isinstance(kept[0][0], Sum) and kept[0][0].signs == (-1,):
         return kept[0][0].operators[0]  # -(-A) is A
     vectors = lowered or any(op.vectors for op, _ in terms)
-    return Sum.joining(kept, *shapes, vectors, max(op.precedence for op, _ in terms))
+    total = Sum.joining(kept, *shapes, vectors, max(op.precedence for op, _ in terms))
+    total._set(matrices_only=any(is_matrices_only(op) for op, _ in terms))
+    return total
+
+
+def is_matrices_only(op):
+    """Whether a term takes matrices and no vectors, and would be forgotten in a sum."""
+    return getattr(op, "matrices_only", False) or (
+        op.is_zero and op.shape_in is not None and len(op.shape_in) == 2 and len(op.shapes_at(1)[0]) == 2
+    )
 
 
 def common(a, b, op):

@@ -41,7 +41,11 @@ def link(outer, inner):
         If inner gives what outer cannot take; the message holds both shapes.
     """
     if outer.shape_in is None or inner.shape_out is None:
-        return inner.shape_in, outer.shape_out, False
+        return (
+            outer.shape_in if inner.keeps_shape else inner.shape_in,
+            inner.shape_out if outer.keeps_shape else outer.shape_out,
+            False,
+        )
     rank = len(inner.shape_out)
     outer_in, outer_out = outer.shapes_at(rank)
     if outer_in is None:

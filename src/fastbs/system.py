@@ -1,7 +1,5 @@
 """(D, L) of a recorded program, and its solves in the order asked for."""
 
-import numpy as np
-
 from ._trace import Node, steps
 from .rules.table import RULES
 from .values import add

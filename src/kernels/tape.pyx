@@ -368,7 +368,6 @@ cdef class TapedOperator:
                [2., 2., 2.]])
         """
         cdef Tape tape
-        cdef bint into = False
         if cnp.PyArray_CheckExact(X) and cnp.PyArray_CheckExact(out):
             tape = self.tape
             if (tape is None or not tape.accepts(<cnp.ndarray> X, self.leaves)

@@ -216,7 +216,7 @@ cdef object record_step(object function, tuple arguments, dict keywords):
                 continue
             argument = wrap(node)
         values.append(argument)
-        kept.append(argument)
+        kept.append(copy_if_small(argument))
     value = function(*values, **keywords) if keywords else function(*values)
     result = wrap(new_node(value, function, tuple(kept), keywords, trace))
     if type(value) is not Traced and not isinstance(value, cnp.ndarray):
@@ -228,6 +228,18 @@ cdef object record_step(object function, tuple arguments, dict keywords):
                 result._base_node = (<Traced> argument)._node
                 break
     return result
+
+
+cdef inline object copy_if_small(object argument):
+    # A program may fill a plain array again after it used it, and the derivative needs what it held. Copies of
+    # small arrays cost less than the step; larger ones are kept by reference, which the documentation says.
+    if type(argument) is cnp.ndarray and cnp.PyArray_NBYTES(argument) <= SMALL and cnp.PyArray_ISWRITEABLE(argument):
+        return cnp.PyArray_NewCopy(argument, cnp.NPY_KEEPORDER)
+    return argument
+
+
+cdef enum:
+    SMALL = 32768  # bytes
 
 
 cdef bint shares(object value, object source):
@@ -285,6 +297,8 @@ def call(function, arguments, keywords):
     """Record a NumPy function by its entry in `functions`; unknown ones raise."""
     recorder = _functions.get(function)
     if recorder is None:
+        recorder = _functions["missing"](function)
+    if recorder is None:
         name = getattr(function, "__name__", str(function))
         raise TraceError(
             f"{name}: a traced value must go through functions with a derivative rule because others would forget "
@@ -316,7 +330,8 @@ cdef object binary(object ufunc, number_function compute, object x, object y):
     elif not is_operand(x):
         return NotImplemented
     else:
-        p = m = as_operand(x)
+        p = as_operand(x)
+        m = copy_if_small(p)
     if type(y) is Traced:
         b = (<Traced> y).current()
         if trace is None or b.level > trace.level:
@@ -324,7 +339,8 @@ cdef object binary(object ufunc, number_function compute, object x, object y):
     elif not is_operand(y):
         return NotImplemented
     else:
-        q = n = as_operand(y)
+        q = as_operand(y)
+        n = copy_if_small(q)
     if trace.ended:
         running(trace, ufunc)
     if a is not None:

@@ -372,8 +372,8 @@ class BlockMatrix(Operator):
             for sizes, k, n in ((heights, i, part.shape[0]), (widths, j, part.shape[1])):
                 if sizes[k] not in (None, n):
                     raise ShapeError(
-                        f"{type(self).__name__}.to_dense: block ({i}, {j}) must have {sizes[k]} rows or columns because "
-                        f"its neighbours have; got {part.shape}"
+                        f"{type(self).__name__}.to_dense: block ({i}, {j}) must have {sizes[k]} rows or columns "
+                        f"because its neighbours have; got {part.shape}"
                     )
                 sizes[k] = n
         is_square = self.shape[0] == self.shape[1]

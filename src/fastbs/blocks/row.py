@@ -110,7 +110,7 @@ class Column(Operator):
         for op in self.operators:
             if op is not None:
                 op.shape_of(shape)
-        return None  # a tuple
+        return  # a tuple
 
     @property
     def symbol(self):

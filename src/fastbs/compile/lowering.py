@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._tape import Tape
-from ..trace import Traced, record
+from .._trace import Node, Traced, node_of, steps, trace
 from .arena import place
 
 __all__ = ["KERNEL_DTYPES", "lower"]
@@ -113,13 +113,13 @@ def has_lines(view, rows, columns):
 def merge(shape, *strides):
     """Drop axes of length 1 and join neighbours that all operands walk through in one stride."""
     axes = []
-    for n, *steps in zip(shape, *strides, strict=True):
+    for n, *inner in zip(shape, *strides, strict=True):
         if n == 1:
             continue
-        if axes and all(outer == n * inner for outer, inner in zip(axes[-1][1], steps, strict=True)):
-            axes[-1] = (axes[-1][0] * n, steps)
+        if axes and all(outer == n * step for outer, step in zip(axes[-1][1], inner, strict=True)):
+            axes[-1] = (axes[-1][0] * n, inner)
         else:
-            axes.append((n, steps))
+            axes.append((n, inner))
     return axes
 
 
@@ -147,7 +147,7 @@ class Lowering:
 
     def view(self, argument):
         """The view of an argument; a product that was waiting is computed now."""
-        if not isinstance(argument, Traced):
+        if not isinstance(argument, Node):
             raise NotLowerable("a constant array")
         value = self.values[id(argument)]
         if isinstance(value, Product):
@@ -281,7 +281,7 @@ class Lowering:
     def is_waiting(self, argument, shape):
         """Whether the argument is a product that nothing else needs."""
         return (
-            isinstance(argument, Traced)
+            isinstance(argument, Node)
             and isinstance(self.values[id(argument)], Product)
             and self.uses[id(argument)] == 1
             and self.values[id(argument)].shape == shape
@@ -340,13 +340,8 @@ def lower_conjugate(to, node):
 
 def lower_transpose(to, node):
     a = to.view(node.arguments[0])
-    if len(node.arguments) > 1 or node.keywords:
-        raise NotLowerable("a transpose with given axes")
-    return replace(a, shape=a.shape[::-1], strides=a.strides[::-1])
-
-
-def lower_matrix_transpose(to, node):
-    return to.view(node.arguments[0]).mT
+    axes = node.arguments[1] if len(node.arguments) > 1 else range(a.ndim - 1, -1, -1)
+    return replace(a, shape=tuple(a.shape[i] for i in axes), strides=tuple(a.strides[i] for i in axes))
 
 
 def lower_reshape(to, node):
@@ -356,14 +351,6 @@ def lower_reshape(to, node):
     if not a.is_contiguous:
         a = to.materialized(a)
     return a.reshape(node.shape)
-
-
-def lower_expand_dims(to, node):
-    a = to.view(node.arguments[0])
-    axes = node.arguments[1]
-    axes = {axis % node.ndim for axis in (axes if isinstance(axes, tuple) else (axes,))}
-    strides = iter(a.strides)
-    return replace(a, shape=node.shape, strides=tuple(0 if i in axes else next(strides) for i in range(node.ndim)))
 
 
 TABLE = {
@@ -377,9 +364,7 @@ TABLE = {
     np.positive: lower_signed_sum(1.0),
     np.conjugate: lower_conjugate,
     np.transpose: lower_transpose,
-    np.matrix_transpose: lower_matrix_transpose,
     np.reshape: lower_reshape,
-    np.expand_dims: lower_expand_dims,
 }
 
 
@@ -420,18 +405,26 @@ def lower(function, values, outs=None):
     """
     try:
         with np.errstate(all="ignore"):
-            inputs, results, order = record(function, values)
+            inputs, results = recorded(function, values)
     except Exception:  # a user's apply may do what cannot be recorded: NumPy then runs it
         return None
     try:
-        return tape_of(inputs, results, order, outs)
+        return tape_of(inputs, results, outs)
     except NotLowerable:
         return None
 
 
-def tape_of(inputs, results, order, outs=None):
-    if not results or not all(isinstance(result, Traced) for result in results):
+def recorded(function, values):
+    """The steps of the inputs and of the results, None for a result that does not depend on the inputs."""
+    inputs, results, level = trace(function, values)
+    results = results if isinstance(results, tuple) else (results,)
+    return inputs, [node_of(y) if type(y) is Traced and y.level == level else None for y in results]
+
+
+def tape_of(inputs, results, outs=None):
+    if not results or None in results:
         raise NotLowerable("a result that does not depend on the inputs")
+    order = steps(results)
     dtype = common_dtype(order)
     if outs is None:
         outs = [np.empty(result.shape, dtype) for result in results]
@@ -451,7 +444,7 @@ def tape_of(inputs, results, order, outs=None):
         emit = TABLE.get(value.function)
         if emit is None:
             raise NotLowerable(f"no kernel for {value.function}")
-        if value.keywords:
+        if any(value.keywords.values()):
             raise NotLowerable("keywords")
         to.values[id(value)] = emit(to, value)
     for i, (result, out) in enumerate(zip(results, outs, strict=True)):

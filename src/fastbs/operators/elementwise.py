@@ -137,4 +137,4 @@ class RealProduct(Operator):
         return Operator(self.apply_adjoint, self.apply, self.symbol + "ᴴ", self.shape_out, self.shape_in)
 
     transposed = adjoint
-    symbol = "Re Sₕ"
+    name = "Re Sₕ"

@@ -24,7 +24,7 @@ class Identity(Operator):
     """
 
     fields = ()
-    symbol = "I"
+    name = "I"
     is_identity = True
 
     def __init__(self):

@@ -38,8 +38,10 @@ class Inner(ArrayOperator):
 
     def apply(self, X):
         stack = X.shape[: X.ndim - self.G.ndim]
-        # vecdot conjugates its first argument
-        return np.vecdot(np.reshape(self.held(self.G), (-1,)), np.reshape(X, (*stack, self.G.size)))
+        g, x = np.reshape(self.held(self.G), (-1,)), np.reshape(X, (*stack, self.G.size))
+        if self.is_complex:
+            return np.reshape(np.expand_dims(np.conjugate(g), 0) @ np.expand_dims(x, -1), stack)
+        return np.vecdot(g, x)
 
     def transposed(self):
         return Multiple(self.G, self.name).replace(conj=self.is_complex and not self.conj)

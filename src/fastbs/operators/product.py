@@ -93,7 +93,7 @@ class Factor(Operator):
 class RightFactor(Factor):
     """X -> X B for a matrix B and rows X, a vector or any stack of matrices; adjoint Y -> Y B^T."""
 
-    symbol = "Bᵣ"
+    name = "Bᵣ"
     kept = 1  # the axis of F that the result has
 
     def apply(self, X):
@@ -106,7 +106,7 @@ class RightFactor(Factor):
 class LeftFactor(Factor):
     """X -> A X for matrices A and X; adjoint Y -> A^T Y."""
 
-    symbol = "Aₗ"
+    name = "Aₗ"
     kept = 0
 
     def apply(self, X):
@@ -127,7 +127,7 @@ def columns_product(A, X):
 class RightVector(Factor):
     """X -> X b for a vector b and rows X, a vector or any stack of matrices; adjoint Y -> Y b^T."""
 
-    symbol = "bᵣ"
+    name = "bᵣ"
 
     def apply(self, X):
         return X @ self.F
@@ -139,7 +139,7 @@ class RightVector(Factor):
 class LeftVector(Factor):
     """X -> a^T X for a vector a and a matrix X; adjoint Y -> a Y^T."""
 
-    symbol = "aₗ"
+    name = "aₗ"
 
     def apply(self, X):
         return self.F @ X

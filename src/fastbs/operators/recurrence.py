@@ -6,7 +6,7 @@ This is (I - L)^-1 with the numbers a under the diagonal, and its adjoint runs b
 import math
 
 import numpy as np
-from scipy.linalg.blas import dtbsv, stbsv
+from scipy.linalg.blas import dtbsv, stbsv  # pyright: ignore[reportAttributeAccessIssue]
 
 from .._trace import Traced, record
 from ..operator import Operator
@@ -85,7 +85,7 @@ class Recurrence(Operator):
         return Operator(self.apply_adjoint, self.apply, self.symbol + "ᴴ", self.shape_out, self.shape_in)
 
     transposed = adjoint
-    symbol = "(I − L)⁻¹"
+    name = "(I − L)⁻¹"
 
 
 def factors_rule(z, a, b):

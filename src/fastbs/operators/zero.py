@@ -34,9 +34,8 @@ class Zero(Operator):
            [0.]])
     """
 
-    symbol = "O"
+    name = "O"
     is_zero = True
-    takes_vectors = False
 
     def __init__(self, shape_in=None, shape_out=None):
         shape_in = None if shape_in is None else tuple(shape_in)
@@ -63,11 +62,13 @@ class Zero(Operator):
         return self.shape_in is None and isinstance(X, (list, tuple))
 
     def shapes_at(self, rank):
-        # a zero that stands for Left or Right takes vectors as they do
-        if rank == 1 and self.takes_vectors and self.shape_in is not None and len(self.shape_in) == 2:
-            shapes = (self.shape_in, self.shape_out or self.shape_in)
-            return tuple(tuple(n for n in shape if n is not None) for shape in shapes)
-        return self.shape_in, self.shape_out
+        # with one free axis it may stand for a Left or Right, and takes vectors as they do
+        shapes = self.shape_in, self.shape_out
+        if rank == 1 and self.shape_in is not None and len(self.shape_in) == 2 and self.shape_in.count(None) == 1:
+            free = self.shape_in.index(None)
+            if len(self.shape_out) == 2 and self.shape_out[free] is None:
+                return tuple((shape[1 - free],) for shape in shapes)
+        return shapes
 
     def _because(self):
         return f"Zero maps {text(self.shape_in)} to {text(self.shape_out)}"

@@ -14,11 +14,10 @@ from . import (
     running,
     shapes,
     solves,
-    special,
 )  # fmt: skip
 from .table import RULES
 
 __all__ = [
     "RULES", "convolution", "einsum", "elementwise", "factorizations", "indexing", "linalg", "methods", "orders",
-    "products", "reductions", "running", "shapes", "solves", "special",
+    "products", "reductions", "running", "shapes", "solves",
 ]  # fmt: skip

@@ -6,6 +6,8 @@ adjoint. Rules and operators are written in NumPy functions that have rules them
 """
 
 import inspect
+import sys
+from importlib import import_module
 
 import numpy as np
 
@@ -153,3 +155,16 @@ def composite(*names):
 def stack_shape(X, ndim):
     """The leading axes of X before its last `ndim`."""
     return np.shape(X)[: np.ndim(X) - ndim]
+
+
+def missing(function):
+    """What records a function that is met for the first time: SciPy's ufuncs are registered when one is used.
+
+    Their module is slow to import, and whoever has such a ufunc has imported it.
+    """
+    if isinstance(function, np.ufunc) and "scipy.special" in sys.modules and "fastbs.rules.special" not in sys.modules:
+        import_module("fastbs.rules.special")
+    return functions.get(function)
+
+
+functions["missing"] = missing

@@ -8,7 +8,7 @@ import scipy.linalg
 from ..rules import scipy_linalg
 from ..rules.scipy_linalg import *  # noqa: F403
 
-__all__ = scipy_linalg.__all__
+__all__ = scipy_linalg.__all__  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name):

@@ -1,0 +1,37 @@
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .errors import TraceError
+
+functions: dict[Any, Any]
+methods: dict[Any, Any]
+
+class MissingAttribute(TraceError, AttributeError): ...
+
+class Node:
+    value: Any
+    function: Callable[..., Any] | None
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    level: int
+    serial: int
+    trace: Any
+    values: tuple[Any, ...]
+    where: str | None
+    shape: tuple[int, ...]
+
+class Traced:
+    value: Any
+    level: int
+    shape: tuple[int, ...]
+    ndim: int
+    size: int
+    dtype: Any
+    def __getattr__(self, name: str) -> Any: ...
+
+def node_of(traced: Traced) -> Node: ...
+def record(function: Callable[..., Any], arguments: Sequence[Any], keywords: dict[str, Any] | None = None) -> Any: ...
+def left_behind(name: str) -> TraceError: ...
+def constant_error(what: str, way_out: str) -> TraceError: ...
+def trace(function: Callable[..., Any], values: Sequence[Any]) -> tuple[list[Node], Any, int]: ...
+def steps(results: Sequence[Node]) -> list[Node]: ...
