@@ -19,10 +19,10 @@ from itertools import product
 import numpy as np
 import pytest
 import scipy.sparse
-from fastbs._trace import trace
 
 import fastbs as fb
 from fastbs import tapes
+from fastbs._trace import trace
 from fastbs.errors import DtypeError, ShapeError
 from fastbs.testing import check_adjoint, dense
 from market import DTYPES, LARGE, MARKET, ORDERS, SIZES, dense_of, order_of, ordered, random_array

@@ -14,8 +14,9 @@ import sympy
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastbs as fb
+from fastbs.composites import Composition, Scaled, Sum
 from fastbs.errors import ShapeError, SingularError, StructureError
-from fastbs.operator import Composition, Scaled, Sum, explicit
+from fastbs.operator import explicit
 from fastbs.testing import check_adjoint, dense
 
 rng = np.random.default_rng(0)

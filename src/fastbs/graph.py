@@ -320,7 +320,7 @@ def _problem(
     after = np.array(_reach(graph, dict.fromkeys(sources, 1)), bool)
     before = np.array(_reach(graph.transposed(), dict.fromkeys(sinks, 1)), bool)
     between = after[graph.tails] & before[graph.heads]
-    return _Graph(*(part[between] for part in graph[:3]), level), sources, sinks, rows + columns
+    return _Graph(*(part[between] for part in graph[:3]), level), sources, sinks, rows + columns  # pyright: ignore[reportCallIssue]
 
 
 def _matrix_edges(matrix: Any, labels: list[Hashable] | None) -> tuple[Any, Any, Any, Any]:
@@ -339,7 +339,7 @@ def _matrix_edges(matrix: Any, labels: list[Hashable] | None) -> tuple[Any, Any,
         tails, heads, weights = stored.row, stored.col, stored.data
     else:
         matrix = np.asarray(matrix)  # np.matrix indexes otherwise
-        tails, heads = np.nonzero((matrix != 0) & np.not_equal(matrix, None))  # pyright: ignore[reportArgumentType, reportCallIssue]
+        tails, heads = np.nonzero((matrix != 0) & np.not_equal(matrix, None))  # pyright: ignore
         weights = matrix[tails, heads]
     return tails.astype(np.intp), heads.astype(np.intp), weights, range(n) if labels is None else labels
 

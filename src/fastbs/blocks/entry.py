@@ -3,7 +3,8 @@
 import numbers
 
 from ..arguments import is_array, is_scalar
-from ..operator import Operator, Scaled, Sum, scale
+from ..composites import Scaled, Sum, scale
+from ..operator import Operator
 from ..operators import Identity, Left
 from .row import Row
 

@@ -1,0 +1,226 @@
+"""Matrix products, register-blocked and by BLAS, against NumPy: every size, dtype, memory order and conjugate."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+import fastbs as fb
+from fastbs._tape import TapedOperator
+from fastbs.compile.lowering import GEMM, GEMV, PRODUCT, lower
+from market import DTYPES, ORDERS, ordered, random_array
+
+SMALL = range(19)
+LARGE = [(97, 98, 99), (130, 3, 5), (3, 130, 5), (3, 5, 130), (1, 130, 97), (97, 130, 1), (1, 1, 130), (64, 64, 64)]
+STACKS = [
+    ((2,), ()),
+    ((), (2,)),
+    ((3,), (3,)),
+    ((2, 1), (3,)),
+    ((1,), (4,)),
+    ((2, 3), (2, 1)),
+    ((0,), ()),
+    ((2, 3), ()),
+]
+
+every_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+
+class Bound(TapedOperator):
+    """One tape, run into given memory; falling back to NumPy is an error."""
+
+    def __init__(self, tape, leaves):
+        self._bind(tape, leaves, True)
+
+
+def run(function, arrays, order="C"):
+    """``function(*arrays)`` by its tape, into an array of this memory order that holds NaN before."""
+    expected = function(*arrays)
+    place = ordered(np.full(expected.shape, np.nan, expected.dtype), order)
+    tape = lower(function, arrays, [place])
+    assert tape is not None
+    assert Bound(tape, arrays[1:]).apply_into(arrays[0], place) is place
+    return place
+
+
+def assert_product(found, a, b, where):
+    """Equal to the product in double precision up to the rounding of k terms."""
+    wide = complex if a.dtype.kind == "c" else float
+    error = np.abs(found - np.matmul(a.astype(wide), b.astype(wide))).max(initial=0)
+    bound = 4 * (a.shape[-1] + 1) * np.finfo(a.dtype).eps * np.abs(a).max(initial=0) * np.abs(b).max(initial=0)
+    assert error <= bound, f"{where}: off by {error:.1e}, bound {bound:.1e}"
+
+
+def conjugate(flags):
+    """The product with one, both or none of its factors conjugated."""
+
+    def function(a, b):
+        return np.matmul(a.conj() if flags & 1 else a, b.conj() if flags & 2 else b)
+
+    return function
+
+
+def flags_of(dtype):
+    return range(4) if np.dtype(dtype).kind == "c" else (0,)
+
+
+@every_dtype
+def test_every_small_size(dtype):
+    rng = np.random.default_rng(0)
+    orders, flags = list(product(ORDERS, repeat=3)), flags_of(dtype)
+    for case, (m, k, n) in enumerate(product(SMALL, repeat=3)):
+        # one of the 64 memory orders and of the conjugates a size: neighbours have others
+        (p, q, r), flag = orders[case * 37 % 64], flags[case // 5 % len(flags)]
+        a, b = random_array(rng, (m, k), dtype, p), random_array(rng, (k, n), dtype, q)
+        found = run(conjugate(flag), (a, b), r)
+        assert_product(found, *(x.conj() if flag & bit else x for x, bit in ((a, 1), (b, 2))), (m, k, n, p, q, r, flag))
+
+
+@every_dtype
+@pytest.mark.parametrize("m, k, n", [*LARGE, (5, 6, 7)], ids=str)
+def test_every_order_and_conjugate(m, k, n, dtype):
+    rng = np.random.default_rng(0)
+    for p, q in product(ORDERS, repeat=2):
+        a, b = random_array(rng, (m, k), dtype, p), random_array(rng, (k, n), dtype, q)
+        for flag in flags_of(dtype):
+            factors = [x.conj() if flag & bit else x for x, bit in ((a, 1), (b, 2))]
+            for r in ORDERS:
+                assert_product(run(conjugate(flag), (a, b), r), *factors, (p, q, r, flag))
+
+
+@every_dtype
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("size", [3, 17, 97])
+def test_left_and_right_with_their_adjoints(size, order, dtype):
+    rng = np.random.default_rng(0)
+    X, B = random_array(rng, (size, size + 1), dtype, order), random_array(rng, (size, size), dtype, order)
+    A = random_array(rng, (size + 1, size + 1), dtype, order)
+    for op, factors in (
+        (fb.Left(B), (B, X)), (fb.Left(B).H, (B.conj().T, X)), (fb.Left(B).T, (B.T, X)),
+        (fb.Right(A), (X, A)), (fb.Right(A).H, (X, A.conj().T)), (fb.Right(A).T, (X, A.T)),
+    ):  # fmt: skip
+        for r in ORDERS:
+            out = ordered(np.full(X.shape, np.nan, dtype), r)
+            assert_product(op.apply_into(X, out), *factors, (op.symbol, r))
+        for _ in range(3):  # in NumPy, then by a tape
+            assert_product(op @ X, *factors, op.symbol)
+
+
+@every_dtype
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("size", [0, 1, 4, 9, 100], ids=str)
+def test_sums_of_products_accumulate(size, order, dtype):
+    rng = np.random.default_rng(0)
+    a, b, c, d, e = (random_array(rng, (size, size), dtype, "CF"[i % 2]) for i in range(5))
+    for function in (
+        lambda a, b, c, d, e: a @ b + c @ d,
+        lambda a, b, c, d, e: a @ b - c.conj() @ d,
+        lambda a, b, c, d, e: e - a @ b + c.T @ d,
+        lambda a, b, c, d, e: -(a @ b) + (e + c) - d @ e.conj().T,
+    ):
+        found, expected = run(function, (a, b, c, d, e), order), function(a, b, c, d, e)
+        scale = np.finfo(dtype).eps * (1 + np.abs(expected).max(initial=0))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=20 * np.sqrt(size + 1) * scale)
+
+
+@every_dtype
+@pytest.mark.parametrize("stacks", STACKS, ids=str)
+@pytest.mark.parametrize("m, k, n", [(3, 4, 5), (1, 4, 1), (4, 0, 3), (20, 21, 22)], ids=str)
+def test_batches_broadcast_as_matmul(m, k, n, stacks, dtype):
+    rng = np.random.default_rng(0)
+    flags = flags_of(dtype)
+    for case, (p, q, r) in enumerate(product(ORDERS, repeat=3)):
+        a, b = random_array(rng, (*stacks[0], m, k), dtype, p), random_array(rng, (*stacks[1], k, n), dtype, q)
+        flag = flags[case % len(flags)]
+        found = run(conjugate(flag), (a, b), r)
+        assert_product(found, *(x.conj() if flag & bit else x for x, bit in ((a, 1), (b, 2))), (p, q, r, flag))
+
+
+@every_dtype
+@pytest.mark.parametrize("shapes", [((5,), (5, 3)), ((3, 5), (5,)), ((5,), (5,)), ((2, 3, 5), (5,)), ((5,), (2, 5, 3))])
+@pytest.mark.parametrize("scale", [1, 40])
+def test_vectors_as_matmul(shapes, scale, dtype):
+    rng = np.random.default_rng(0)
+    shapes = [tuple(n * scale if n == 5 else n for n in shape) for shape in shapes]
+    for p, q, flag in product(ORDERS, ORDERS, flags_of(dtype)):
+        a, b = (random_array(rng, shape, dtype, order) for shape, order in zip(shapes, (p, q), strict=True))
+        found = run(conjugate(flag), (a, b))
+        assert_product(found, *(x.conj() if flag & bit else x for x, bit in ((a, 1), (b, 2))), (p, q, flag))
+
+
+@every_dtype
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 17, 31, 100])
+def test_nan_and_infinity_as_numpy(size, dtype):
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(-2, 3, size=(size, size)).astype(dtype) for _ in range(2))
+    a[rng.integers(size, size=2), rng.integers(size, size=2)] = np.nan, -np.inf
+    b[rng.integers(size), rng.integers(size)] = np.inf
+    with np.errstate(invalid="ignore"):
+        for order in ORDERS:
+            found, expected = run(np.matmul, (a, b), order), a @ b
+            np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+            if np.dtype(dtype).kind == "f":
+                np.testing.assert_array_equal(found, expected)
+
+
+@every_dtype
+def test_a_zero_factor_does_not_hide_a_nan(dtype):
+    a, b = np.zeros((3, 4), dtype), np.full((4, 2), np.nan, dtype)
+    assert np.isnan(run(np.matmul, (a, b))).all()
+    assert np.isnan(run(lambda a, b: b.T @ a.T, (a, b), "F")).all()
+
+
+@every_dtype
+@pytest.mark.parametrize("size", [7, 120])
+def test_stretched_operands_are_read_once_an_element(size, dtype):
+    rng = np.random.default_rng(0)
+    row, column = random_array(rng, (1, size), dtype), random_array(rng, (size, 1), dtype)
+    for a, b in product((np.broadcast_to(row, (size, size)), np.broadcast_to(column, (size, size))), repeat=2):
+        for flag in flags_of(dtype):
+            found = run(conjugate(flag), (a, b), "F")
+            assert_product(found, *(x.conj() if flag & bit else x for x, bit in ((a, 1), (b, 2))), flag)
+
+
+@pytest.mark.parametrize("function", [np.add, np.subtract, np.multiply, np.true_divide], ids=lambda f: f.__name__)
+@every_dtype
+def test_elementwise_kernels_broadcast_as_numpy(function, dtype):
+    rng = np.random.default_rng(0)
+    shapes = [((), (3,)), ((3,), (2, 3)), ((2, 1), (1, 5)), ((2, 3, 1, 5), (4, 1)), ((0, 3), (1, 3)), ((9,), (9,))]
+    for (left, right), p, r in product(shapes, ORDERS, ORDERS):
+        a, b = random_array(rng, left, dtype, p), random_array(rng, right, dtype, r)
+        for flag in flags_of(dtype):
+
+            def conjugated(a, b, flag=flag):
+                return function(a.conj() if flag & 1 else a, b.conj() if flag & 2 else b)
+
+            expected = conjugated(a, b)
+            if expected.ndim:
+                bound = 4 * np.finfo(dtype).eps * np.abs(expected).max(initial=0)
+                np.testing.assert_allclose(run(conjugated, (a, b), r), expected, rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_division_by_zero_as_numpy(dtype):
+    a, b = np.array([1, -1, 0, np.inf, np.nan], dtype), np.array([0, 0, 0, np.inf, 1], dtype)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(run(np.true_divide, (a, b)), a / b)
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_division_does_not_overflow(dtype):
+    huge = np.finfo(dtype).max / 4
+    y = np.array([huge + 1j * huge, huge, 1j * huge, 1 / huge], dtype)
+    np.testing.assert_allclose(run(np.true_divide, (y, y)), np.ones(4), rtol=1e-6)
+
+
+@every_dtype
+def test_inner_products(dtype):
+    rng = np.random.default_rng(0)
+    for n, p, q in product([*SMALL, 33, 130], ORDERS, ORDERS):
+        a, b = random_array(rng, (n,), dtype, p), random_array(rng, (n,), dtype, q)
+        (found,) = lower(np.vecdot, (a, b))(a, b)
+        assert_product(found, a.conj(), b, (n, p, q))
+
+
+def test_instructions_are_numbered_as_the_executor_does():
+    assert (GEMM, GEMV, PRODUCT) == (4, 5, 6)
