@@ -44,10 +44,11 @@ def run(function, arrays, order="C"):
 
 
 def assert_product(found, a, b, where):
-    """Equal to the product in double precision up to the rounding of k terms."""
+    """Equal to the product in double precision up to the rounding of k partial sums."""
     wide = complex if a.dtype.kind == "c" else float
     error = np.abs(found - np.matmul(a.astype(wide), b.astype(wide))).max(initial=0)
-    bound = 4 * (a.shape[-1] + 1) * np.finfo(a.dtype).eps * np.abs(a).max(initial=0) * np.abs(b).max(initial=0)
+    k, largest = a.shape[-1], float(np.abs(a).max(initial=0)) * float(np.abs(b).max(initial=0))
+    bound = 4 * (k + 1) ** 1.5 * np.finfo(a.dtype).eps * largest
     assert error <= bound, f"{where}: off by {error:.1e}, bound {bound:.1e}"
 
 
@@ -80,12 +81,12 @@ def test_every_small_size(dtype):
 @pytest.mark.parametrize("m, k, n", [*LARGE, (5, 6, 7)], ids=str)
 def test_every_order_and_conjugate(m, k, n, dtype):
     rng = np.random.default_rng(0)
-    for p, q in product(ORDERS, repeat=2):
+    flags = flags_of(dtype)
+    for case, (p, q, r) in enumerate(product(ORDERS, repeat=3)):
         a, b = random_array(rng, (m, k), dtype, p), random_array(rng, (k, n), dtype, q)
-        for flag in flags_of(dtype):
-            factors = [x.conj() if flag & bit else x for x, bit in ((a, 1), (b, 2))]
-            for r in ORDERS:
-                assert_product(run(conjugate(flag), (a, b), r), *factors, (p, q, r, flag))
+        for flag in {flags[case % len(flags)], flags[case // 4 % len(flags)]}:
+            factors = (x.conj() if flag & bit else x for x, bit in ((a, 1), (b, 2)))
+            assert_product(run(conjugate(flag), (a, b), r), *factors, (p, q, r, flag))
 
 
 @every_dtype

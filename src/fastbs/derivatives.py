@@ -200,8 +200,8 @@ def value_and_grad(f, argnums=0, has_aux=False):
         value = recording.value
         if np.shape(value) != ():
             raise ShapeError(
-                f"grad: f must return a scalar because its gradient is asked for; got shape {np.shape(value)}, use "
-                "fb.jacobian"
+                f"grad: f must return a scalar because its gradient is asked for; got shape {np.shape(value)}, "
+                "use jacobian"
             )
         dtype = value.dtype if is_array(value) else np.dtype(float)
         gradient = recording.unflatten(recording.pull([dtype.type(1)]))
