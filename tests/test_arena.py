@@ -63,13 +63,13 @@ def test_living_values_never_overlap(program):
     assert arena <= sum(needed)
 
 
-@given(st.lists(st.integers(1, 9), min_size=2, max_size=30))
-def test_a_chain_needs_two_places(widths):
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=60))
+def test_a_chain_does_not_grow_with_its_length(widths):
     sizes = [8 * w for w in widths]
     code = [instruction(ARGUMENTS + i, ARGUMENTS + i, ARGUMENTS + i + 1) for i in range(len(sizes) - 1)]
     _, arena = place(code, sizes, ARGUMENTS, 8)
-    assert arena <= 3 * max(sizes)  # first fit may leave a gap
-    assert arena >= max(a + b for a, b in pairwise(sizes))
+    # two live at a time; first fit leaves gaps, but none that is as large as the largest
+    assert max(a + b for a, b in pairwise(sizes)) <= arena <= 4 * max(sizes)
 
 
 def test_equal_temporaries_of_a_chain_take_turns():

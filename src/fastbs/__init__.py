@@ -18,6 +18,7 @@ from .errors import DtypeError, ShapeError, SingularError, StructureError, Trace
 from .graph import operation_counts, path_weights
 from .operator import Operator, unvec, vec
 from .operators import Hadamard, Identity, Inner, Kronecker, Left, Right, Zero
+from .program import System, trace
 from .rules.shapes import array
 from .solvers import backslash, factorize
 
@@ -37,6 +38,7 @@ __all__ = [
     "ShapeError",
     "SingularError",
     "StructureError",
+    "System",
     "TraceError",
     "Triangular",
     "Zero",
@@ -54,6 +56,7 @@ __all__ = [
     "path_weights",
     "spy",
     "stop_gradient",
+    "trace",
     "unvec",
     "value_and_grad",
     "vec",

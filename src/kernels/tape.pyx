@@ -274,6 +274,9 @@ cdef class Tape:
             if not self.accepts_leaf(i, inputs[i]):
                 raise ValueError(f"Tape: input {i} does not have the recorded dtype, shape and strides")
         results = tuple([self.new_output(i) for i in range(self.n_outputs)])
+        for i in range(self.n_outputs):
+            if not has_layout(<cnp.ndarray> results[i], &self.layouts[self.n_inputs + i]):
+                raise ValueError(f"Tape: result {i} must be in C order because it is allocated; got other strides")
         slots = self.acquire()
         try:
             for i in range(self.n_inputs):
