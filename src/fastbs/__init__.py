@@ -19,6 +19,7 @@ from .graph import operation_counts, path_weights
 from .operator import Operator, unvec, vec
 from .operators import Hadamard, Identity, Inner, Kronecker, Left, Right, Zero
 from .program import System, trace
+from .rules.own import cond, rule, scan
 from .rules.shapes import array
 from .solvers import backslash, factorize
 
@@ -44,6 +45,7 @@ __all__ = [
     "Zero",
     "array",
     "backslash",
+    "cond",
     "factorize",
     "gauss_newton",
     "grad",
@@ -54,6 +56,8 @@ __all__ = [
     "linearize",
     "operation_counts",
     "path_weights",
+    "rule",
+    "scan",
     "spy",
     "stop_gradient",
     "trace",
