@@ -3,8 +3,8 @@
 import numpy as np
 import optree
 import pytest
-from fastbs._trace import functions
 
+from fastbs._trace import functions
 from fastbs.derivatives import grad, hessian, jacobian, jvp, stop_gradient, value_and_grad, vjp
 from fastbs.errors import TraceError
 from fastbs.rules import elementwise as module

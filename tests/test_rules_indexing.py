@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from fastbs._trace import functions
 
 import fastbs as fb
+from fastbs._trace import functions
 from fastbs.derivatives import grad, jacobian, jvp, vjp
 from fastbs.rules.indexing import scatter_add
 from fastbs.rules.shapes import array

@@ -4,8 +4,8 @@ import pathlib
 
 import numpy as np
 import pytest
-from fastbs._trace import functions, methods
 
+from fastbs._trace import functions, methods
 from fastbs.derivatives import grad, hessian, jacobian, value_and_grad
 from fastbs.errors import TraceError
 from fastbs.operators.recurrence import recurrence

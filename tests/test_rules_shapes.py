@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from fastbs._trace import functions, record
 
 import fastbs as fb
+from fastbs._trace import functions, record
 from fastbs.derivatives import grad, jvp, vjp
 from fastbs.rules.shapes import array
 from gradients import check, same_value

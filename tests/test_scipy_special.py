@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import scipy.special as sp
-from fastbs._trace import functions
 
 import fastbs.scipy.special as special
+from fastbs._trace import functions
 from fastbs.derivatives import grad, jvp
 from fastbs.errors import TraceError
 from fastbs.rules import special as module

@@ -14,9 +14,9 @@ import pytest
 import scipy.linalg
 import scipy.ndimage
 import scipy.sparse
-from fastbs._trace import Traced
 
 import fastbs as fb
+from fastbs._trace import Traced
 from fastbs.derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp
 from fastbs.rules.shapes import array
 

@@ -62,7 +62,7 @@ def plan_chain(sizes, costs):
     --------
     >>> plan = plan_chain([300, 300, 5, 300], [180000.0, 3000.0, 3000.0])
     >>> str(plan), plan.flops
-    ('(→[2..2] · ←[0..1])', 1830000.0)
+    ('→[2 of ←[0..1]]', 1815000.0)
     """
     m = len(costs)
     total = [0.0]
