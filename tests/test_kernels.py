@@ -87,7 +87,7 @@ def test_every_small_size(dtype):
     for m, k, n in product(SMALL, repeat=3):
         p, q, r, flag, (alpha, beta) = next(cases)  # c = alpha a b + beta c
         a, b, old = matrix(0, m, k, p), matrix(1, k, n, q), matrix(2, m, n, "C")
-        c = ordered(old if beta else np.full((m, n), np.nan, dtype), r)
+        c = ordered(old.copy() if beta else np.full((m, n), np.nan, dtype), r)
         code = [(PRODUCT, flag, 1, m, n, k, alpha, beta, 1.0, operand(0, a), operand(1, b), operand(2, c))]
         tape = Tape(DTYPES.index(dtype), [layout(a), layout(b)], [layout(c)], code, 0)
         Bound(tape, (b,)).apply_into(a, c)
