@@ -35,6 +35,8 @@ def structure_of(op):
         parts = [type(op), *(getattr(op, name) for name in op.options)]
         parts.extend(part_of(getattr(op, name)) for name in op.fields)
         if None not in parts:
+            if len(structures) >= MOST_TAPES:
+                structures.clear()  # later operators of these structures get new numbers
             number = structures.setdefault(tuple(parts), next(numbers))
     op.__dict__["_structure"] = number
     return number
@@ -88,9 +90,9 @@ def find_tape(op, X, out):
     tape = tapes.get(key, SEEN)
     if tape is SEEN:
         op.check(X)
+        if key not in tapes and len(tapes) >= MOST_TAPES:
+            tapes.clear()
         if key not in tapes and out is None:
-            if len(tapes) >= MOST_TAPES:
-                tapes.clear()
             tapes[key] = SEEN
             return None
         leaves = leaves_of(op)
