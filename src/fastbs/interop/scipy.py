@@ -1,5 +1,7 @@
 """Operators as SciPy's `LinearOperator` on ``vec(X)``."""
 
+import math
+
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
@@ -24,16 +26,16 @@ class VecOperator(LinearOperator):
         super().__init__(dtype, (int(np.prod(self.Y_shape)), int(np.prod(shape_in))))
 
     def _matvec(self, x):
-        return vec_stack(self.op, x.reshape(1, -1), self.X_shape)[0]
+        return vec_stack(self.op, x.reshape(1, -1), self.X_shape, self.Y_shape)[0]
 
     def _matmat(self, X):
-        return vec_stack(self.op, X.T, self.X_shape).T
+        return vec_stack(self.op, X.T, self.X_shape, self.Y_shape).T
 
     def _rmatvec(self, y):
-        return vec_stack(self.op.H, y.reshape(1, -1), self.Y_shape)[0]
+        return vec_stack(self.op.H, y.reshape(1, -1), self.Y_shape, self.X_shape)[0]
 
     def _rmatmat(self, Y):
-        return vec_stack(self.op.H, Y.T, self.Y_shape).T
+        return vec_stack(self.op.H, Y.T, self.Y_shape, self.X_shape).T
 
     def _adjoint(self):
         return VecOperator(self.op.H, self.Y_shape)
@@ -42,13 +44,11 @@ class VecOperator(LinearOperator):
         return VecOperator(self.op.T, self.Y_shape)
 
 
-def vec_stack(op, rows, shape):
+def vec_stack(op, rows, shape_in, shape_out):
     """Each row is a ``vec(X)``; returns one ``vec(A X)`` a row."""
-    stack = np.ascontiguousarray(rows).reshape(len(rows), *shape[::-1])
-    stack = np.transpose(stack, (0, *range(len(shape), 0, -1)))
-    if op.is_unstacked(len(shape)):
-        result = np.stack([op @ X for X in stack]) if len(stack) else np.empty((0, *op.shape_of(shape)), op.dtype)
-    else:
-        result = op @ stack
-    result = np.transpose(result, (0, *range(result.ndim - 1, 0, -1)))
-    return result.reshape(len(rows), -1) if len(rows) else result.reshape(0, int(np.prod(result.shape[1:])))
+    if not len(rows):
+        return np.zeros((0, math.prod(shape_out)), rows.dtype if op.dtype is None else np.result_type(rows, op.dtype))
+    stack = np.ascontiguousarray(rows).reshape(len(rows), *shape_in[::-1])
+    stack = np.transpose(stack, (0, *range(len(shape_in), 0, -1)))
+    result = np.stack([op @ X for X in stack]) if op.is_unstacked(len(shape_in)) else op @ stack
+    return np.transpose(result, (0, *range(result.ndim - 1, 0, -1))).reshape(len(rows), math.prod(shape_out))
