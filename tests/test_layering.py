@@ -1,122 +1,173 @@
-"""One direction: a module imports only from layers below it; read from the source with ast."""
+"""The architecture, as the imports of the package have it: a module imports only from layers below its own."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import fastbs
 
+# From the bottom up. Names on one line do not import each other; a package is all its modules.
+LAYERS = [
+    "errors",
+    "shapes arguments backslash interop display data chain",
+    "values graph",
+    "_tape _trace",  # compiled: the executor and the recording
+    "compile",  # programs -> tapes
+    "tapes",  # operators -> tapes
+    "operator",
+    "composites",
+    "operators testing",
+    "blocks rules",
+    "solvers system scipy",
+    "jacobian",
+    "derivatives",
+    "program",
+    "__init__",  # the public names; the tour is a user of them
+    "tour",
+    "__main__",
+]
+INSIDE = {
+    "blocks": ["row vector", "entry", "lazy", "factorization", "matrix", "triangular", "bidiagonal", "diagonal"],
+    "compile": ["arena", "lowering"],
+    "data": [],
+    "display": ["names", "text plot", "html"],
+    "interop": ["scipy"],
+    "operators": [
+        "matrix elementwise identity zero inner hadamard",
+        "left right kronecker product reduction recurrence",
+    ],
+    "rules": [
+        "table",
+        "elementwise several",
+        "indexing reductions einsum solves special own",
+        "running orders factorizations products shapes",
+        "convolution linalg methods",
+        "scipy_linalg",
+    ],
+    "scipy": ["linalg special"],
+    "solvers": ["elements numeric", "door"],
+    "tour": ["errors network task", "report table training", "pictures problem"],
+}
+# Imported where they are used: extras, and what is slow to import.
+BRIDGES = ("matplotlib", "fastbs.interop", "scipy.sparse.linalg", "fastbs.rules.special")
+
 ROOT = Path(fastbs.__file__).parent
 
-# From the bottom up. Modules of one line may import each other unless that makes a cycle.
-LAYERS = [
-    ["errors", "backslash", "chain", "tour.errors"],
-    ["shapes", "arguments"],
-    ["values", "display"],
-    ["_tape", "_trace"],
-    ["compile"],
-    ["tapes"],
-    ["operator"],
-    ["composites", "interop"],
-    ["operators"],
-    ["rules"],
-    ["blocks"],
-    ["solvers", "graph", "scipy"],
-    ["system"],
-    ["jacobian"],
-    ["derivatives"],
-    ["program", "testing", "data"],
-    ["__init__"],
-    ["tour"],
-    ["__main__"],
-]
-# Bridges that may be imported inside a function, because they are optional or slow to import.
-BRIDGES = ("matplotlib", "scipy.sparse", "fastbs.interop", "importlib")
 
-MODULES = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in ROOT.rglob("*.py"))
+def name_of(path):
+    """``fastbs.blocks.row`` of a file; a package has the name of its directory."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def layer(module):
-    """The number of the layer of a module; the longest name that fits counts."""
-    fits = [(len(name), i) for i, names in enumerate(LAYERS) for name in names if f"{module}.".startswith(f"{name}.")]
-    assert fits, f"{module} stands in no layer"
-    return max(fits)[1]
+SOURCES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
+COMPILED = {name_of(path) for path in ROOT.glob("_*.pyi")}
+MODULES = SOURCES.keys() | COMPILED
+PACKAGES = {name for name, path in SOURCES.items() if path.name == "__init__.py"}
 
 
-def imports(module):
-    """``(imported module, whether inside a function)`` of everything a module imports."""
-    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    inside = {n for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.Lambda)) for n in ast.walk(f)}
-    package = ["fastbs", *module.split(".")[:-1]]
+def imports(name, source=None):
+    """``(module, line, whether inside a function)`` of all imports of a module."""
+    tree = ast.parse(SOURCES[name].read_text(encoding="utf-8") if source is None else source)
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        for node in ast.walk(function)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            targets = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) + 1 - node.level] if node.level else []
-            stem = ".".join([*base, *(node.module.split(".") if node.module else [])])
-            names = [f"{stem}.{alias.name}" for alias in node.names]
+            package = name if name in PACKAGES else name.rpartition(".")[0]
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*base, *([node.module] if node.module else [])])
+            inner = [f"{base}.{alias.name}" for alias in node.names]
+            targets = [target if target in MODULES else base for target in inner]
         else:
             continue
-        for name in names:
-            yield name, node in inside
+        for target in targets:
+            yield target, node.lineno, id(node) in inside
 
 
-def own(name):
-    """The module of fastbs that an imported name belongs to, None for others."""
-    if name == "fastbs":
-        return "__init__"
-    if not name.startswith("fastbs."):
+def rank(name):
+    """Where a module stands: its layer, and its place inside its package."""
+    parts = name.split(".")[1:] or ["__init__"]
+    layer = next((i for i, line in enumerate(LAYERS) if parts[0] in line.split()), None)
+    if layer is None:
         return None
-    parts = name.split(".")[1:]
-    while parts:
-        path = ROOT.joinpath(*parts)
-        if path.with_suffix(".py").exists() or path.with_suffix(".pyi").exists():
-            return ".".join(parts)
-        if path.is_dir():
-            return ".".join([*parts, "__init__"])
-        parts.pop()
-    return "__init__"
+    rows = INSIDE.get(parts[0], [])
+    if len(parts) == 1:
+        return layer, len(rows)  # a package itself is above what is in it
+    row = next((i for i, line in enumerate(rows) if parts[1] in line.split()), None)
+    return None if row is None else (layer, row)
 
 
-def edges(module):
-    """The modules of fastbs that are imported with this one; bridges are imported later."""
-    found = (own(name) for name, inside in imports(module) if not inside)
-    return {target for target in found if target not in (None, module)}
+def edges(name):
+    """The modules of this package that a module needs when it is imported."""
+    for target, _, inside in imports(name):
+        if target in MODULES and not inside:
+            yield target
+            package = target.rpartition(".")[0]  # importing a.b runs a/__init__
+            if package != "fastbs" and package in PACKAGES and not name.startswith(package):
+                yield package
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_come_from_below(module):
-    for target in edges(module):
-        home = target.removesuffix(".__init__")
-        assert layer(home) <= layer(module), f"{module} imports {target} from above"
+def test_every_module_has_a_layer():
+    assert not [name for name in MODULES if rank(name) is None], "give the new module a place in LAYERS or INSIDE"
+    listed = {f"fastbs.{name}" for line in LAYERS for name in line.split()} - {"fastbs.__init__"}
+    listed |= {f"fastbs.{package}.{name}" for package, rows in INSIDE.items() for row in rows for name in row.split()}
+    assert not listed - MODULES, "these are gone"
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_inside_functions_are_bridges(module):
-    for name, inside in imports(module):
-        assert not inside or name.startswith(BRIDGES), f"{module} imports {name} inside a function"
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_imports_go_down(name):
+    for target, line, _ in imports(name):
+        if target.split(".")[0] == "fastbs":
+            assert target in MODULES, f"{name}, line {line}: no module {target}"
+            assert rank(target) < rank(name), f"{name}, line {line}: {target} is not below it"
 
 
-def test_no_cycles():
-    done, path = set(), []
-
-    def visit(module):
-        assert module not in path, f"a cycle: {' -> '.join([*path[path.index(module) :], module])}"
-        if module in done:
-            return
-        path.append(module)
-        # a package's __init__ gathers its modules; a module reaches siblings directly
-        for target in edges(module):
-            if target in MODULES and not module.startswith(target.removesuffix("__init__") or "\0"):
-                visit(target)
-        path.pop()
-        done.add(module)
-
-    for module in MODULES:
-        visit(module)
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_imports_stand_on_top(name):
+    for target, line, inside in imports(name):
+        allowed = any(target == bridge or target.startswith(bridge + ".") for bridge in BRIDGES)
+        assert not inside or allowed, f"{name}, line {line}: {target} is imported inside a function"
 
 
-def test_the_substitution_imports_nothing_of_fastbs():
-    assert edges("backslash") == set()
+def test_there_is_no_cycle():
+    graph = {name: set(edges(name)) for name in SOURCES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"these import each other: {error.args[1]}")
+
+
+def test_the_substitution_knows_nothing_of_the_package():
+    assert not [target for target, *_ in imports("fastbs.backslash") if target.startswith("fastbs")]
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "expected"),
+    [
+        ("fastbs.blocks.row", "from ..shapes import text", ("fastbs.shapes", 1, False)),
+        ("fastbs.operator", "from . import values", ("fastbs.values", 1, False)),
+        ("fastbs.blocks", "from .row import Row", ("fastbs.blocks.row", 1, False)),
+        ("fastbs.tour.network", "import fastbs as fb", ("fastbs", 1, False)),
+        ("fastbs.graph", "from fastbs.errors import X", ("fastbs.errors", 1, False)),
+        ("fastbs.tapes", "def f():\n    from .blocks import Row", ("fastbs.blocks", 2, True)),
+        ("fastbs.tapes", "f = lambda: __import__\nimport os.path", ("os.path", 2, False)),
+    ],
+    ids=["parent", "sibling", "package", "root", "absolute", "inside a function", "outside"],
+)
+def test_imports_are_read_right(name, source, expected):
+    assert list(imports(name, source)) == [expected]
+
+
+def test_a_wrong_import_would_be_seen():
+    for lower, upper in (("fastbs.errors", "fastbs.blocks.row"), ("fastbs.blocks.row", "fastbs.blocks.matrix")):
+        assert rank(lower) < rank(upper)
+    assert not rank("fastbs.operators.left") < rank("fastbs.operators.right")
+    assert not rank("fastbs.rules.table") < rank("fastbs.blocks.matrix")
