@@ -95,5 +95,6 @@ def setup(app):
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", find_links_to_the_network)
 
+
 # "dtype" as the type of a parameter means numpy.dtype, not one of our attributes of that name
 suppress_warnings = ["ref.python"]

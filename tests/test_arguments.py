@@ -25,19 +25,35 @@ class Duck:
         raise AssertionError("converted")
 
 
-@pytest.mark.parametrize("value", [np.ones(2), np.ones(()), np.float32(1), SPARSE, Duck()], ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize(
+    "value", [np.ones(2), np.ones(()), np.float32(1), SPARSE, Duck()], ids=lambda v: type(v).__name__
+)
 def test_arrays_have_a_shape_and_a_dtype(value):
     assert is_array(value)
 
 
-@pytest.mark.parametrize("value", [1.0, [1.0], None, "a", fb.Identity(), sympy.Symbol("x")], ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize(
+    "value", [1.0, [1.0], None, "a", fb.Identity(), sympy.Symbol("x")], ids=lambda v: type(v).__name__
+)
 def test_other_things_are_no_arrays(value):
     assert not is_array(value)
 
 
 @pytest.mark.parametrize(
     "value",
-    [1, 2.0, 1j, True, Fraction(1, 2), Decimal(1), np.float32(1), np.int8(1), np.array(2.0), sympy.Symbol("x"), sympy.pi],
+    [
+        1,
+        2.0,
+        1j,
+        True,
+        Fraction(1, 2),
+        Decimal(1),
+        np.float32(1),
+        np.int8(1),
+        np.array(2.0),
+        sympy.Symbol("x"),
+        sympy.pi,
+    ],
     ids=lambda v: type(v).__name__,
 )
 def test_numbers(value):
@@ -59,12 +75,16 @@ def test_sparse_is_known_by_its_methods():
     assert not is_sparse(np.ones(2))
 
 
-@pytest.mark.parametrize("value", [np.ones(2), np.ones((2, 3), int), np.array([Fraction(1)]), Duck()], ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize(
+    "value", [np.ones(2), np.ones((2, 3), int), np.array([Fraction(1)]), Duck()], ids=lambda v: type(v).__name__
+)
 def test_arrays_pass_as_they_are(value):
     assert as_array(value, "f: x") is value
 
 
-@pytest.mark.parametrize("value", [[1.0, 2.0], 3, [[1, 2], [3, 4]], (1j, 2), np.matrix("1 2; 3 4"), [Fraction(1, 2)]], ids=str)
+@pytest.mark.parametrize(
+    "value", [[1.0, 2.0], 3, [[1, 2], [3, 4]], (1j, 2), np.matrix("1 2; 3 4"), [Fraction(1, 2)]], ids=str
+)
 def test_numbers_and_lists_become_arrays(value):
     found = as_array(value, "f: x")
     assert type(found) is np.ndarray

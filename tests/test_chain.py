@@ -1,5 +1,7 @@
 """The cheapest order of a product of Jacobians against all parenthesizations."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -56,7 +58,7 @@ def test_no_parenthesization_is_cheaper(chain):
 def test_the_plan_gives_the_product_at_its_price(seed):
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 30, size=rng.integers(2, 9)).tolist()
-    factors = [rng.normal(size=(q, p)) for p, q in zip(sizes[:-1], sizes[1:], strict=True)]
+    factors = [rng.normal(size=(q, p)) for p, q in itertools.pairwise(sizes)]
     plan = plan_chain(sizes, [2.0 * A.size for A in factors])
     J, flops = followed(plan, factors)
     expected = factors[0]

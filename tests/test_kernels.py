@@ -97,7 +97,7 @@ def test_every_small_size(dtype):
 
 
 @every_dtype
-@pytest.mark.parametrize("m, k, n", [*LARGE, (5, 6, 7)], ids=str)
+@pytest.mark.parametrize(("m", "k", "n"), [*LARGE, (5, 6, 7)], ids=str)
 def test_every_order_and_conjugate(m, k, n, dtype):
     rng = np.random.default_rng(0)
     flags = flags_of(dtype)
@@ -145,7 +145,7 @@ def test_sums_of_products_accumulate(size, order, dtype):
 
 @every_dtype
 @pytest.mark.parametrize("stacks", STACKS, ids=str)
-@pytest.mark.parametrize("m, k, n", [(3, 4, 5), (1, 4, 1), (4, 0, 3), (20, 21, 22)], ids=str)
+@pytest.mark.parametrize(("m", "k", "n"), [(3, 4, 5), (1, 4, 1), (4, 0, 3), (20, 21, 22)], ids=str)
 def test_batches_broadcast_as_matmul(m, k, n, stacks, dtype):
     rng = np.random.default_rng(0)
     flags = flags_of(dtype)
