@@ -174,7 +174,12 @@ def test_imports_are_read_right(name, source, expected):
 
 @pytest.mark.parametrize(
     ("lower", "upper"),
-    [("errors", "blocks.row"), ("blocks.row", "blocks.matrix"), ("blocks.matrix", "blocks"), ("operators", "rules.table")],
+    [
+        ("errors", "blocks.row"),
+        ("blocks.row", "blocks.matrix"),
+        ("blocks.matrix", "blocks"),
+        ("operators", "rules.table"),
+    ],
 )
 def test_a_wrong_import_would_be_seen(lower, upper):
     assert is_below(f"fastbs.{lower}", f"fastbs.{upper}")

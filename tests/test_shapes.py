@@ -13,8 +13,8 @@ A, I = fb.Left(np.ones((2, 3))), fb.Identity()
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
-        (None, "any shape"), ((), "()"), ((3,), "(3,)"), ((None,), "(m,)"), ((3, None), "(3, n)"), ((0, 2, 1), "(0, 2, 1)"),
-        ((None, None, None), "(m, n, k)"), ((None,) * 7, "(m, n, k, l, p, q, m)"),
+        (None, "any shape"), ((), "()"), ((3,), "(3,)"), ((None,), "(m,)"), ((3, None), "(3, n)"),
+        ((0, 2, 1), "(0, 2, 1)"), ((None, None, None), "(m, n, k)"), ((None,) * 7, "(m, n, k, l, p, q, m)"),
     ],
     ids=str,
 )  # fmt: skip
@@ -73,7 +73,7 @@ def test_link_passes_lengths_on_to_both_sides(outer, inner, expected):
     ("outer", "inner", "message"),
     [
         (A, A, r"the right factor Left must give \(3, n\) because the left factor Left takes that; got \(2, n\)"),
-        (fb.Inner(np.ones((3, 3))), A, r"right factor Left must give \(3, 3\) because .* Inner takes that; got \(2, n\)"),
+        (fb.Inner(np.ones((3, 3))), A, r"factor Left must give \(3, 3\) because .* Inner takes that; got \(2, n\)"),
         (A, fb.Inner(np.ones(3)), r"the right factor Inner must give \(3, n\) because .* Left takes that; got \(\)"),
     ],
     ids=["left", "inner", "of inner"],

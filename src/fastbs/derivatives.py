@@ -25,12 +25,13 @@ class Recording:
     ----------
     f : callable
     arguments, keywords : its arguments
-    argnums : tuple of int, the positions of the arguments that are differentiated
+    argnums : int or tuple of int, the positions of the arguments that are differentiated
     where : str, for messages
     has_aux : bool
     """
 
     def __init__(self, f, arguments, keywords, argnums, where, has_aux=False):
+        argnums = positions(argnums, len(arguments), where)
         leaves, self.structure = optree.tree_flatten([arguments[i] for i in argnums], none_is_leaf=False)
         self.leaves = [as_leaf(leaf, f"{where}: argument {i}") for i, leaf in enumerate(leaves)]
         self.aux = None
@@ -85,6 +86,9 @@ class Recording:
 
     def jacobian(self, order):
         """One row an output of one array a leaf, of shape ``out.shape + in.shape``."""
+        for y in self.values:
+            if np.result_type(y).kind == "c":
+                raise DtypeError(f"jacobian: f must return real arrays because its arguments are; got {y.dtype}")
         known = [y for y in self.outputs if y is not None]
         blocks = {}
         if known and self.leaves:
@@ -162,8 +166,17 @@ def kept_dtype(g, x):
     return g if g.dtype == x.dtype else np.astype(g, x.dtype) if np.ndim(g) or type(g) is Traced else x.dtype.type(g)
 
 
-def as_tuple(argnums):
-    return argnums if isinstance(argnums, tuple) else (argnums,)
+def positions(argnums, count, where):
+    """The positions of the arguments to differentiate, counted from 0."""
+    given = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not all(isinstance(i, int) and -count <= i < count for i in given) or len({i % count for i in given}) < len(
+        given
+    ):
+        raise ValueError(
+            f"{where}: argnums must be distinct positions because each names one of the {count} positional arguments; "
+            f"got {argnums!r}"
+        )
+    return tuple(i % count for i in given)
 
 
 def value_and_grad(f, argnums=0, has_aux=False):
@@ -196,14 +209,14 @@ def value_and_grad(f, argnums=0, has_aux=False):
 
     @functools.wraps(f)
     def differentiated(*arguments, **keywords):
-        recording = Recording(f, arguments, keywords, as_tuple(argnums), "grad", has_aux)
+        recording = Recording(f, arguments, keywords, argnums, "grad", has_aux)
         value = recording.value
-        if np.shape(value) != ():
-            raise ShapeError(
-                f"grad: f must return a scalar because its gradient is asked for; got shape {np.shape(value)}, "
-                "use jacobian"
-            )
-        dtype = value.dtype if is_array(value) else np.dtype(float)
+        if not recording.out_structure.is_leaf() or np.shape(value) != ():
+            got = f"shape {np.shape(value)}" if recording.out_structure.is_leaf() else type(value).__name__
+            raise ShapeError(f"grad: f must return a scalar because its gradient is asked for; got {got}, use jacobian")
+        dtype = value.dtype if is_array(value) else np.asarray(value).dtype
+        if dtype.kind not in "biuf":
+            raise DtypeError(f"grad: f must return a real number because its gradient is asked for; got {dtype}")
         gradient = recording.unflatten(recording.pull([dtype.type(1)]))
         gradient = tuple(gradient) if isinstance(argnums, tuple) else gradient[0]
         return ((value, recording.aux) if has_aux else value), gradient
@@ -279,30 +292,42 @@ def jvp(f, primals, tangents):
     >>> fb.jvp(lambda x: x**2, (3.0,), (1.0,))
     (np.float64(9.0), np.float64(6.0))
     """
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, (tuple, list)):
+            raise TypeError(
+                f"jvp: {name} must be a tuple because f takes one argument each; got {type(given).__name__}"
+            )
     recording = Recording(f, tuple(primals), {}, tuple(range(len(primals))), "jvp")
-    leaves = optree.tree_leaves(list(tangents))
-    if len(leaves) != len(recording.leaves):
-        raise ShapeError(
-            f"jvp: tangents must have {len(recording.leaves)} arrays because primals have; got {len(leaves)}"
-        )
-    leaves = [
-        direction(t, x, f"jvp: tangent {k}") for k, (t, x) in enumerate(zip(leaves, recording.leaves, strict=True))
-    ]
+    leaves = matching_tangents(tangents, recording, "jvp")
     return recording.value, optree.tree_unflatten(recording.out_structure, recording.push(leaves))
 
 
+def matching_tangents(tangents, recording, where):
+    leaves = optree.tree_leaves(list(tangents))
+    if len(leaves) != len(recording.leaves):
+        raise ShapeError(
+            f"{where}: tangents must have {len(recording.leaves)} arrays because primals have; got {len(leaves)}"
+        )
+    return [
+        direction(t, x, f"{where}: tangent {k}") for k, (t, x) in enumerate(zip(leaves, recording.leaves, strict=True))
+    ]
+
+
 def linearize(f, *primals):
-    """The value of f and its derivative as an `Operator`, on an array if there is one primal, else on a tuple."""
+    """The value of f and its derivative as an `Operator`, on what f takes, a tuple if f takes several arguments."""
     recording = Recording(f, primals, {}, tuple(range(len(primals))), "linearize")
-    shape_in = np.shape(recording.leaves[0]) if len(recording.leaves) == 1 else None
-    shape_out = np.shape(recording.values[0]) if len(recording.values) == 1 else None
+    is_array_in = len(primals) == 1 and optree.tree_is_leaf(primals[0])
+    shape_in = np.shape(recording.leaves[0]) if is_array_in else None
+    shape_out = np.shape(recording.values[0]) if recording.out_structure.is_leaf() else None
 
     def forward(dp):
-        tangents = optree.tree_leaves(dp)
+        # the operator has checked an array, which may be a stack of directions
+        tangents = [dp] if is_array_in else matching_tangents([dp], recording, "linearize")
         return optree.tree_unflatten(recording.out_structure, recording.push(tangents))
 
     def adjoint(g):
-        found = recording.unflatten(recording.pull(optree.tree_leaves(g)))
+        cotangents = [g] if shape_out is not None else matching(g, recording)
+        found = recording.unflatten(recording.pull(cotangents))
         return found[0] if len(primals) == 1 else tuple(found)
 
     return recording.own_value, Operator(forward, adjoint, "J", shape_in, shape_out)
@@ -330,7 +355,7 @@ def jacobian(f, argnums=0, order="auto"):
 
     @functools.wraps(f)
     def differentiated(*arguments, **keywords):
-        recording = Recording(f, arguments, keywords, as_tuple(argnums), "jacobian")
+        recording = Recording(f, arguments, keywords, argnums, "jacobian")
         per_output = [recording.unflatten(row) for row in recording.jacobian(order)]
         per_output = [tuple(row) if isinstance(argnums, tuple) else row[0] for row in per_output]
         return optree.tree_unflatten(recording.out_structure, per_output)

@@ -320,7 +320,7 @@ class Operator(TapedOperator):
 
     def takes(self, X):
         """Whether the operator acts on something that is neither an array nor a number, such as a tuple."""
-        return "forward" in self.__dict__ and self.shape_in is None and isinstance(X, (list, tuple))
+        return "forward" in self.__dict__ and self.shape_in is None and isinstance(X, (list, tuple, dict))
 
     @property
     def keeps_shape(self):

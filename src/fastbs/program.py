@@ -5,7 +5,7 @@ import optree
 
 from ._trace import Node, steps
 from .blocks import BlockMatrix
-from .derivatives import Recording, matching
+from .derivatives import Recording, matching, matching_tangents
 from .jacobian import ChainedJacobian
 from .operators import Identity
 from .solvers import backslash
@@ -122,7 +122,7 @@ class System:
         ----------
         *tangents : one an argument, in its nesting and shapes
         """
-        x = backslash(Identity() - self.L, self.D @ optree.tree_leaves(list(tangents)))
+        x = backslash(Identity() - self.L, self.D @ matching_tangents(tangents, self.recording, "System.jvp"))
         found = [None if row is None else x[row] for row in self.outputs]
         return optree.tree_unflatten(self.recording.out_structure, self._filled(found, self.recording.values))
 
