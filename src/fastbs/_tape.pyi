@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 
 instruction_set: str
+FUNCTIONS: tuple[str, ...]
 
 class Tape:
     cost: float
@@ -25,3 +26,5 @@ class TapedOperator:
     def __matmul__(self, X: Any) -> Any: ...
     def apply_into(self, X: np.ndarray, out: np.ndarray) -> np.ndarray: ...
     def _bind(self, tape: Tape, leaves: tuple[Any, ...], into: bool) -> None: ...
+
+def map_function(name: str, x: np.ndarray, kernels: str = ...) -> np.ndarray: ...

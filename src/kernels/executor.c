@@ -1,8 +1,11 @@
 /* Runs a tape. Everything was checked when the plan was made; nothing is checked here. */
 #include "tape.h"
 
+#include "functions.h"
+
 fb_blas fb_blas_table[FB_DTYPES];
 const fb_kernels *fb_kernel_table = fb_kernels_base;
+const fb_map (*fb_map_table)[FB_FUNCTIONS] = fb_maps_base;
 
 static const int64_t itemsize[FB_DTYPES] = {4, 8, 8, 16};
 
@@ -12,6 +15,7 @@ const char *fb_choose_kernels(void)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         fb_kernel_table = fb_kernels_avx2;
+        fb_map_table = fb_maps_avx2;
         return "avx2";
     }
 #endif

@@ -1,4 +1,5 @@
 /* The same kernels for x86-64-v3 (AVX2 and FMA), chosen at run time by fb_choose_kernels. */
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 #endif
 #define VBYTES 32
 #define TABLE fb_kernels_avx2
+#define MAPS fb_maps_avx2
 #include "kernels_impl.h"
 #if defined(__clang__)
 #pragma clang attribute pop

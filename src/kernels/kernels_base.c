@@ -5,4 +5,5 @@
 #define VBYTES 0
 #endif
 #define TABLE fb_kernels_base
+#define MAPS fb_maps_base
 #include "kernels_impl.h"

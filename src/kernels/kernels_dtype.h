@@ -159,13 +159,6 @@ static void NAME(inner)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, i
 
 #else
 
-/* Vectors that may start at any element. */
-typedef REAL NAME(vector) __attribute__((vector_size(VBYTES)));
-typedef REAL NAME(unaligned) __attribute__((vector_size(VBYTES), aligned(sizeof(REAL)), may_alias));
-#define VECTOR NAME(vector)
-#define LANES ((int64_t)(VBYTES / sizeof(REAL)))
-#define LOAD(p) ((VECTOR) * (const NAME(unaligned) *)(p))
-
 /* c[:rows, :vectors * LANES] = alpha a b + beta c in registers; only the first `columns` are stored.
  * b (k, vectors * LANES) has unit column stride; a (rows, k) has any strides. */
 INLINE void NAME(tile)(const int rows, const int vectors, int64_t columns, int64_t k, REAL alpha,
@@ -306,9 +299,6 @@ static void NAME(inner)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, i
     *(REAL *)c.p = sum;
 }
 
-#undef VECTOR
-#undef LANES
-#undef LOAD
 #endif
 
 #undef ELEMENT

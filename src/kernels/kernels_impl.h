@@ -1,8 +1,14 @@
-/* All kernels of one instruction set: the template of kernels_dtype.h, four times.
+/* All kernels of one instruction set: the template of kernels_dtype.h, four times,
+ * and of functions_dtype.h, for the two real dtypes.
  *
  * Before including: VBYTES, the width of a vector register in bytes (0 where the compiler has no
- * vector extensions), and TABLE, the name of the resulting table.
+ * vector extensions), TABLE and MAPS, the names of the resulting tables.
  */
+#include <float.h>
+#include <math.h>
+
+#include "coefficients.h"
+#include "functions.h"
 #include "tape.h"
 
 #define PASTE_(a, b) a##_##b
@@ -11,32 +17,89 @@
 
 #if defined(__clang__)
 #define NO_DEPENDENCE _Pragma("clang loop vectorize(assume_safety)")
-#define INLINE static inline __attribute__((always_inline))
 #elif defined(__GNUC__)
 #define NO_DEPENDENCE _Pragma("GCC ivdep")
-#define INLINE static inline __attribute__((always_inline))
 #else
 #define NO_DEPENDENCE
-#define INLINE static inline
 #endif
+
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#define COLD __attribute__((noinline, cold))
+#define UNLIKELY(condition) __builtin_expect(condition, 0)
+#else
+#define INLINE static inline
+#define COLD
+#define UNLIKELY(condition) (condition)
+#endif
+
+/* Vectors of the dtype at hand; see vectors_dtype.h. A comparison sets all bits of a lane, or none. */
+#define VECTOR NAME(vector)
+#define WORDS NAME(words)
+#if VBYTES
+#define WIDTH (VBYTES / sizeof(REAL))
+#define MASK(comparison) ((WORDS)(comparison))
+#define LANE(x, l) (x)[l]
+#else
+#define WIDTH 1
+#define MASK(comparison) ((WORD)-(int)(comparison))
+#define LANE(x, l) (x)
+#endif
+#define LANES ((int64_t)WIDTH)
+#define LOAD(p) ((VECTOR) * (const NAME(unaligned) *)(p))
+#define STORE(p, x) (*(NAME(unaligned) *)(p) = (x))
+#define BITS NAME(bits)
+#define REALS NAME(real)
+#define ALL(x) NAME(all)((REAL)(x))
+#define POLYNOMIAL(x, name) NAME(polynomial)(x, NAME(name), (int)(sizeof NAME(name) / sizeof(REAL)))
+
+#define ROUNDER ((REAL)(3ULL << (MANTISSA - 1)))
+#define IS_DOUBLE (MANTISSA == 52)
+#define PICK(f32, f64) ((REAL)(IS_DOUBLE ? (f64) : (f32)))
+#define LOG2E ((REAL)1.44269504088896340736)
+#define LN2 ((REAL)0.693147180559945309417)
+#define LOG10E ((REAL)0.434294481903251827651)
+#define SQRT_HALF ((REAL)0.707106781186547524401)
+#define HALF_PI ((REAL)1.57079632679489661923)
+#define LARGEST_ANGLE PICK(12000, 1e6) /* of the own reduction of sin and cos */
 
 #define PANEL_K 256 /* rows of a packed panel: at most 24 KB of stack */
 #define ROWS 4      /* a register tile has 4 rows and up to 3 vectors of columns */
 #define VECTORS 3
 
 #define REAL float
+#define WORD uint32_t
+#define MANTISSA 23
+#define BIAS 127
+#define LIBM(name) name##f
 #define COMPLEX 0
 #define SUFFIX f32
+#include "vectors_dtype.h"
+#include "functions_dtype.h"
 #include "kernels_dtype.h"
 #undef REAL
+#undef WORD
+#undef MANTISSA
+#undef BIAS
+#undef LIBM
 #undef COMPLEX
 #undef SUFFIX
 
 #define REAL double
+#define WORD uint64_t
+#define MANTISSA 52
+#define BIAS 1023
+#define LIBM(name) name
 #define COMPLEX 0
 #define SUFFIX f64
+#include "vectors_dtype.h"
+#include "functions_dtype.h"
 #include "kernels_dtype.h"
 #undef REAL
+#undef WORD
+#undef MANTISSA
+#undef BIAS
+#undef LIBM
 #undef COMPLEX
 #undef SUFFIX
 
@@ -58,3 +121,12 @@
 
 #define ENTRY(S) {copy_##S, axpby_##S, mul_##S, div_##S, product_##S, inner_##S}
 const fb_kernels TABLE[FB_DTYPES] = {ENTRY(f32), ENTRY(f64), ENTRY(c64), ENTRY(c128)};
+
+#define MAP_ENTRY(S)                                                                                          \
+    {                                                                                                         \
+        map_exp_##S, map_expm1_##S, map_log_##S, map_log1p_##S, map_tanh_##S, map_sigmoid_##S, map_softplus_##S, \
+            map_relu_##S, map_erf_##S, map_erfc_##S, map_ndtr_##S, map_sin_##S, map_cos_##S, map_sqrt_##S,     \
+            map_exp2_##S, map_log2_##S, map_log10_##S, map_tan_##S, map_sinh_##S, map_cosh_##S, map_arctan_##S, \
+            map_arcsin_##S, map_arccos_##S, map_arcsinh_##S, map_arccosh_##S, map_arctanh_##S, map_cbrt_##S    \
+    }
+const fb_maps MAPS = {MAP_ENTRY(f32), MAP_ENTRY(f64)};

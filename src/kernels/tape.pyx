@@ -31,6 +31,11 @@ cdef extern from "tape.h" nogil:
     const char *fb_choose_kernels()
     int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double budget)
 
+cdef extern from "functions.h" nogil:
+    ctypedef void (*fb_map)(int64_t n, const void *x, void *y) noexcept
+    fb_map **fb_maps_base  # [float64][function]
+    fb_map **fb_map_table
+
 fb_blas_table[0].gemm = <void *> sgemm
 fb_blas_table[0].gemv = <void *> sgemv
 fb_blas_table[1].gemm = <void *> dgemm
@@ -41,6 +46,13 @@ fb_blas_table[3].gemm = <void *> zgemm
 fb_blas_table[3].gemv = <void *> zgemv
 
 instruction_set = fb_choose_kernels().decode()
+
+# In the order of functions.h.
+FUNCTIONS = (
+    "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "relu", "erf", "erfc", "ndtr", "sin", "cos",
+    "sqrt", "exp2", "log2", "log10", "tan", "sinh", "cosh", "arctan", "arcsin", "arccos", "arcsinh", "arccosh",
+    "arctanh", "cbrt",
+)
 
 cdef enum:
     MAX_DIMS = 8
@@ -395,3 +407,31 @@ cdef class TapedOperator:
                     and ranges_meet(out, layout, <cnp.ndarray> self.leaves[i - 1], &tape.layouts[i])):
                 return True
         return False
+
+
+def map_function(str name, cnp.ndarray x, str kernels=instruction_set):
+    """The vectorized maps from Python: ``y = f(x)`` in a new array.
+
+    Parameters
+    ----------
+    name : str
+        One of ``FUNCTIONS``.
+    x : ndarray of float32 or float64, in C order
+    kernels : {"baseline", instruction_set}
+        Whose maps.
+    """
+    cdef int typenum = cnp.PyArray_TYPE(x)
+    cdef int64_t f = FUNCTIONS.index(name)
+    cdef int is_double = typenum == cnp.NPY_DOUBLE
+    cdef fb_map run
+    if kernels not in ("baseline", instruction_set):
+        raise ValueError(f"map_function: kernels must be 'baseline' or '{instruction_set}'; got {kernels!r}")
+    if typenum not in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE) or not cnp.PyArray_IS_C_CONTIGUOUS(x):
+        raise TypeError(
+            "map_function: x must be float32 or float64 in C order because the maps have unit strides; "
+            f"got {x.dtype} with strides {(<object> x).strides}"
+        )
+    run = fb_maps_base[is_double][f] if kernels == "baseline" else fb_map_table[is_double][f]
+    y = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), typenum, 0)
+    run(cnp.PyArray_SIZE(x), cnp.PyArray_DATA(x), cnp.PyArray_DATA(<cnp.ndarray> y))
+    return y

@@ -1,0 +1,53 @@
+/* Elementary functions of whole arrays, float32 and float64: the table that the executor uses.
+ *
+ * Largest errors in units in the last place (tests/test_functions.py), subnormal numbers included:
+ *   0    relu             2    exp exp2 log1p log2            3    tanh sigmoid sin sinh
+ *   0.5  sqrt             2.5  expm1 softplus log10 cos       4    erfc ndtr
+ *   1.5  log                   cosh erf
+ * The others are libm's; so are sin and cos of very large angles.
+ */
+#ifndef FASTBS_FUNCTIONS_H
+#define FASTBS_FUNCTIONS_H
+
+#include <stdint.h>
+
+enum fb_function {
+    FB_EXP,
+    FB_EXPM1,
+    FB_LOG,
+    FB_LOG1P,
+    FB_TANH,
+    FB_SIGMOID,  /* 1 / (1 + exp(-x)) */
+    FB_SOFTPLUS, /* log(1 + exp(x)) */
+    FB_RELU,     /* max(x, 0) */
+    FB_ERF,
+    FB_ERFC,
+    FB_NDTR, /* the normal distribution function, erfc(-x / sqrt(2)) / 2 */
+    FB_SIN,
+    FB_COS,
+    FB_SQRT,
+    FB_EXP2,
+    FB_LOG2,
+    FB_LOG10,
+    FB_TAN,
+    FB_SINH,
+    FB_COSH,
+    FB_ARCTAN,
+    FB_ARCSIN,
+    FB_ARCCOS,
+    FB_ARCSINH,
+    FB_ARCCOSH,
+    FB_ARCTANH,
+    FB_CBRT,
+    FB_FUNCTIONS
+};
+
+/* y = f(x), elementwise, unit strides, any alignment; y may be x. Neither is touched beyond n. */
+typedef void (*fb_map)(int64_t n, const void *x, void *y);
+
+typedef fb_map fb_maps[2][FB_FUNCTIONS]; /* [FB_F32, FB_F64] */
+
+extern const fb_maps fb_maps_base, fb_maps_avx2;
+extern const fb_map (*fb_map_table)[FB_FUNCTIONS]; /* chosen once by fb_choose_kernels */
+
+#endif

@@ -1,0 +1,328 @@
+/* Elementary functions of one real dtype, branch-free: first of a vector, then the maps over arrays.
+ *
+ * MANTISSA, BIAS: bits of the significand and bias of the exponent; LIBM(f): the function of <math.h>.
+ * Reductions use that the sum of a small number and 1.5 2^MANTISSA holds its nearest integer in the low bits.
+ */
+/* 2^k from k + ROUNDER, for k in the range of exponents */
+INLINE VECTOR NAME(power_of_two)(VECTOR rounded) { return REALS((BITS(rounded) + BIAS) << MANTISSA); }
+
+/* exp(x + low) = 2^k (1 + p), low being small against x */
+typedef struct {
+    VECTOR k, p;
+} NAME(reduced);
+
+INLINE NAME(reduced) NAME(reduce)(VECTOR x, VECTOR low)
+{
+    const VECTOR k = (x * ALL(LOG2E) + ALL(ROUNDER)) - ALL(ROUNDER);
+    const VECTOR r = (x - k * NAME(ln2_parts)[0]) - k * NAME(ln2_parts)[1] + low;
+    return (NAME(reduced)){k, r + r * r * POLYNOMIAL(r, exp_polynomial)};
+}
+
+/* 2^k y for any k that may occur: the first factor is exact, the second rounds once, to subnormals, 0 or inf */
+INLINE VECTOR NAME(scale)(VECTOR y, VECTOR k)
+{
+    const VECTOR half = k * (REAL)0.5 + ALL(ROUNDER), rest = k - (half - ALL(ROUNDER));
+    return y * NAME(power_of_two)(half) * NAME(power_of_two)(rest + ALL(ROUNDER));
+}
+
+/* exp(x + low); x is clamped where the result is 0 or inf anyway */
+INLINE VECTOR NAME(exp_sum)(VECTOR x, VECTOR low)
+{
+    x = NAME(at_least)(NAME(at_most)(x, PICK(89, 710)), PICK(-104, -746));
+    const NAME(reduced) e = NAME(reduce)(x, low);
+    return NAME(scale)(1 + e.p, e.k);
+}
+
+INLINE VECTOR NAME(exp)(VECTOR x) { return NAME(exp_sum)(x, ALL(0)); }
+
+INLINE VECTOR NAME(exp2)(VECTOR x)
+{
+    x = NAME(at_least)(NAME(at_most)(x, PICK(129, 1025)), PICK(-151, -1076));
+    const VECTOR k = (x + ALL(ROUNDER)) - ALL(ROUNDER), r = (x - k) * LN2;
+    return NAME(scale)(1 + (r + r * r * POLYNOMIAL(r, exp_polynomial)), k);
+}
+
+/* exp(x) - 1 = 2^k p + (2^k - 1) for x in the range where 2^k is normal; the sign of 0 is lost */
+INLINE VECTOR NAME(expm1_in_range)(VECTOR x)
+{
+    const NAME(reduced) e = NAME(reduce)(x, ALL(0));
+    const VECTOR power = NAME(power_of_two)(e.k + ALL(ROUNDER));
+    return power * e.p + (power - 1);
+}
+
+INLINE VECTOR NAME(expm1)(VECTOR x)
+{
+    const NAME(reduced) e = NAME(reduce)(NAME(at_least)(NAME(at_most)(x, PICK(89, 710)), PICK(-20, -40)), ALL(0));
+    /* 2^(BIAS + 1) does not exist: the last factor 2 is left for the end */
+    const WORDS last = MASK(e.k > ALL(BIAS));
+    const VECTOR power = NAME(power_of_two)(e.k - REALS(last & BITS(ALL(1))) + ALL(ROUNDER));
+    const VECTOR y = (power * e.p + (power - 1)) * NAME(select)(last, ALL(2), ALL(1));
+    return NAME(with_sign)(y, NAME(sign)(x));
+}
+
+/* tanh|x| = u / (u + 2), u = exp(2|x|) - 1; it is 1 where |x| is clamped */
+INLINE VECTOR NAME(tanh)(VECTOR x)
+{
+    const VECTOR u = NAME(expm1_in_range)(NAME(at_most)(2 * NAME(abs)(x), PICK(20, 44)));
+    return NAME(with_sign)(u / (u + 2), NAME(sign)(x));
+}
+
+/* 1 / (1 + e) for x >= 0, e / (1 + e) for x < 0, e = exp(-|x|): no overflow, full accuracy in both tails */
+INLINE VECTOR NAME(sigmoid)(VECTOR x)
+{
+    const VECTOR e = NAME(exp)(-NAME(abs)(x));
+    return NAME(select)(MASK(x < ALL(0)), e, ALL(1)) / (1 + e);
+}
+
+/* exp(|x|) = 4 quarter (1 + p); |x| is clamped where cosh x overflows, quarter exists up to there */
+typedef struct {
+    VECTOR size, quarter, p;
+} NAME(grown);
+
+INLINE NAME(grown) NAME(grow)(VECTOR x)
+{
+    const VECTOR size = NAME(at_most)(NAME(abs)(x), PICK(89.7, 710.7));
+    const NAME(reduced) e = NAME(reduce)(size, ALL(0));
+    return (NAME(grown)){size, NAME(power_of_two)(e.k - 2 + ALL(ROUNDER)), e.p};
+}
+
+/* sinh|x| = (u + u / (u + 1)) / 2, u = exp|x| - 1; from where 1 vanishes against u, exp(|x|) / 2 */
+INLINE VECTOR NAME(sinh)(VECTOR x)
+{
+    const NAME(grown) e = NAME(grow)(x);
+    const VECTOR power = 4 * e.quarter, u = power * e.p + (power - 1);
+    const VECTOR small = (REAL)0.5 * (u + u / (u + 1)), large = 2 * (e.quarter + e.quarter * e.p);
+    return NAME(with_sign)(NAME(select)(MASK(e.size > ALL(22)), large, small), NAME(sign)(x));
+}
+
+/* cosh x = e + 1 / (4 e), e = exp(|x|) / 2 */
+INLINE VECTOR NAME(cosh)(VECTOR x)
+{
+    const NAME(grown) g = NAME(grow)(x);
+    const VECTOR e = 2 * (g.quarter + g.quarter * g.p);
+    return e + (REAL)0.25 / e;
+}
+
+/* log(2^k (1 + f)) = unit_high k + (unit_low k + scale log(1 + f)), where s = f / (2 + f) and
+ * log(1 + f) = log((1 + s) / (1 - s)) = f - (f^2 / 2 - s (f^2 / 2 + s^2 p(s^2))) */
+INLINE VECTOR NAME(log_of)(VECTOR k, VECTOR f)
+{
+    const VECTOR s = f / (2 + f), z = s * s, half_square = (REAL)0.5 * f * f;
+    const VECTOR tail = s * (half_square + z * POLYNOMIAL(z, log_polynomial));
+    return k * NAME(ln2_parts)[0] - ((half_square - (tail + k * NAME(ln2_parts)[1])) - f);
+}
+
+/* x = 2^k (1 + f), sqrt(1/2) <= 1 + f < sqrt(2); x is normal and > 0, other x give numbers without meaning */
+typedef struct {
+    VECTOR k, f;
+} NAME(split);
+
+INLINE NAME(split) NAME(split_normal)(VECTOR x)
+{
+    const WORD low = ((WORD)1 << MANTISSA) - 1;
+    const WORDS moved = BITS(x) + (BITS(ALL(1)) - BITS(ALL(SQRT_HALF))); /* the exponent changes at sqrt(1/2) 2^k */
+    const VECTOR biased = REALS((moved >> MANTISSA) | BITS(ALL(low + 1))) - ALL(low + 1);
+    return (NAME(split)){biased - ALL(BIAS), REALS((moved & low) + BITS(ALL(SQRT_HALF))) - 1};
+}
+
+INLINE NAME(split) NAME(split_positive)(VECTOR x)
+{
+    const WORDS subnormal = MASK(x < ALL(PICK(FLT_MIN, DBL_MIN)));
+    NAME(split) s = NAME(split_normal)(NAME(select)(subnormal, x * PICK(0x1p24, 0x1p53), x));
+    s.k -= REALS(subnormal & BITS(ALL(PICK(24, 53))));
+    return s;
+}
+
+/* y, the logarithm of x, where x is finite and > 0; -inf at 0, NaN below, inf and NaN as they are */
+INLINE VECTOR NAME(log_edges)(VECTOR y, VECTOR x)
+{
+    const VECTOR pole = REALS(BITS(ALL(-INFINITY)) | (MASK(x < ALL(0)) & BITS(ALL(NAN))));
+    return NAME(select)(MASK(x <= ALL(0)), pole, NAME(select)(MASK(x < ALL(INFINITY)), y, x));
+}
+
+INLINE VECTOR NAME(log)(VECTOR x)
+{
+    const NAME(split) s = NAME(split_positive)(x);
+    return NAME(log_edges)(NAME(log_of)(s.k, s.f), x);
+}
+
+INLINE VECTOR NAME(log2)(VECTOR x)
+{
+    const NAME(split) s = NAME(split_positive)(x);
+    return NAME(log_edges)(s.k + NAME(log_of)(ALL(0), s.f) * LOG2E, x);
+}
+
+INLINE VECTOR NAME(log10)(VECTOR x)
+{
+    const NAME(split) s = NAME(split_positive)(x);
+    const VECTOR low = s.k * NAME(log10_2_parts)[1] + NAME(log_of)(ALL(0), s.f) * LOG10E;
+    return NAME(log_edges)(s.k * NAME(log10_2_parts)[0] + low, x);
+}
+
+/* log(1 + x): with u = 1 + x rounded, and c = (1 + x) - u exact, 1 + x = 2^k (1 + f + c / 2^k); x > -1 */
+INLINE VECTOR NAME(log1p_in_range)(VECTOR x, VECTOR u)
+{
+    const VECTOR c = NAME(select)(MASK(x < ALL(1)), x - (u - 1), 1 - (u - x));
+    const NAME(split) s = NAME(split_normal)(u);
+    /* where x is so large that 2^-k may not exist, c no longer counts */
+    const VECTOR lost = c * NAME(power_of_two)(ALL(ROUNDER) - s.k);
+    return NAME(log_of)(s.k, s.f + REALS(MASK(x < ALL(0x1p60)) & BITS(lost)));
+}
+
+INLINE VECTOR NAME(log1p)(VECTOR x)
+{
+    const VECTOR u = 1 + x;
+    return NAME(with_sign)(NAME(log_edges)(NAME(log1p_in_range)(x, u), u), NAME(sign)(x));
+}
+
+/* log(1 + exp x) = max(x, 0) + log(1 + exp(-|x|)) */
+INLINE VECTOR NAME(softplus)(VECTOR x)
+{
+    const VECTOR e = NAME(exp)(-NAME(abs)(x));
+    return NAME(at_least)(x, 0) + NAME(log1p_in_range)(e, 1 + e);
+}
+
+INLINE VECTOR NAME(relu)(VECTOR x) { return NAME(select)(MASK(x <= ALL(0)), ALL(0), x); }
+
+/* x^2 = high + low: high is the exact square of the leading half of x's bits */
+typedef struct {
+    VECTOR high, low;
+} NAME(pair);
+
+INLINE NAME(pair) NAME(square)(VECTOR x)
+{
+    const VECTOR leading = REALS(BITS(x) & (WORD) ~(((WORD)1 << (MANTISSA + 2) / 2) - 1));
+    return (NAME(pair)){leading * leading, (x + leading) * (x - leading)};
+}
+
+/* exp(x^2) erfc(x), 0 <= x, up to where erfc is 0 */
+INLINE VECTOR NAME(erfcx)(VECTOR x)
+{
+    const REAL shift = PICK(2, 3);
+    return (1 + POLYNOMIAL((x - shift) / (x + shift), erfcx_polynomial)) / (1 + 2 * x);
+}
+
+INLINE VECTOR NAME(erfc)(VECTOR x)
+{
+    const VECTOR size = NAME(at_most)(NAME(abs)(x), PICK(10.3, 27.5));
+    const NAME(pair) square = NAME(square)(size);
+    const VECTOR tail = NAME(exp_sum)(-square.high, -square.low) * NAME(erfcx)(size);
+    return NAME(select)(MASK(x < ALL(0)), 2 - tail, tail);
+}
+
+INLINE VECTOR NAME(ndtr)(VECTOR x)
+{
+    const VECTOR size = NAME(at_most)(NAME(abs)(x), PICK(14.5, 38.8));
+    const NAME(pair) square = NAME(square)(size);
+    const VECTOR e = NAME(exp_sum)((REAL)-0.5 * square.high, (REAL)-0.5 * square.low);
+    const VECTOR tail = e * ((REAL)0.5 * NAME(erfcx)(SQRT_HALF * size));
+    return NAME(select)(MASK(x > ALL(0)), 1 - tail, tail);
+}
+
+INLINE VECTOR NAME(erf)(VECTOR x)
+{
+    const VECTOR size = NAME(at_most)(NAME(abs)(x), PICK(4.5, 6.5)), square = size * size;
+    const VECTOR small = size + size * POLYNOMIAL(square, erf_polynomial);
+    const VECTOR large = 1 - NAME(exp)(-square) * NAME(erfcx)(size);
+    return NAME(with_sign)(NAME(select)(MASK(size < ALL(1)), small, large), NAME(sign)(x));
+}
+
+/* x = n pi / 2 + r, |r| <= pi / 4; the products with n are exact up to LARGEST_ANGLE */
+
+/* sin(x + shift pi / 2) */
+INLINE VECTOR NAME(sin_shifted)(VECTOR x, const WORD shift)
+{
+    const VECTOR rounded = x * (1 / HALF_PI) + ALL(ROUNDER), n = rounded - ALL(ROUNDER);
+    const WORDS quadrant = BITS(rounded) + shift;
+    VECTOR r = x;
+    for (int i = 0; i < (int)PICK(5, 4); i++) r -= n * NAME(half_pi_parts)[i];
+    const VECTOR z = r * r, half_square = (REAL)0.5 * z, w = 1 - half_square;
+    const VECTOR sine = NAME(with_sign)(r + r * z * POLYNOMIAL(z, sin_polynomial), NAME(sign)(r));
+    const VECTOR cosine = w + (((1 - w) - half_square) + z * z * POLYNOMIAL(z, cos_polynomial));
+    const VECTOR y = NAME(select)(MASK((quadrant & 1) != 0), cosine, sine);
+    return REALS(BITS(y) ^ ((quadrant & 2) << (8 * sizeof(REAL) - 2)));
+}
+
+/* y, but by libm where the reduction cannot take |x|; few programs come here */
+static COLD VECTOR NAME(large_angles)(VECTOR x, VECTOR y, int shift)
+{
+    for (int64_t l = 0; l < LANES; l++)
+        if (!(LIBM(fabs)(LANE(x, l)) <= LARGEST_ANGLE))
+            LANE(y, l) = shift ? LIBM(cos)(LANE(x, l)) : LIBM(sin)(LANE(x, l));
+    return y;
+}
+
+INLINE VECTOR NAME(sin_or_cos)(VECTOR x, const int shift)
+{
+    const VECTOR y = NAME(sin_shifted)(x, shift);
+    if (UNLIKELY(NAME(any)(MASK(NAME(abs)(x) > ALL(LARGEST_ANGLE)))))
+        return NAME(large_angles)(x, y, shift);
+    return y;
+}
+
+INLINE VECTOR NAME(sin)(VECTOR x) { return NAME(sin_or_cos)(x, 0); }
+INLINE VECTOR NAME(cos)(VECTOR x) { return NAME(sin_or_cos)(x, 1); }
+
+/* y = f(x). The last vector is loaded before anything is stored, so that it may overlap the one before even
+ * where y is x. One element stays in a register. */
+#define MAP(f)                                                                   \
+    static void NAME(map_##f)(int64_t n, const void *from, void *to)             \
+    {                                                                            \
+        const REAL *x = from;                                                    \
+        REAL *y = to;                                                            \
+        if (n == 1) {                                                            \
+            VECTOR one = ALL(*x);                                                \
+            one = NAME(f)(one);                                                  \
+            *y = LANE(one, 0);                                                   \
+        } else if (n >= LANES) {                                                 \
+            const VECTOR last = LOAD(x + n - LANES);                             \
+            for (int64_t i = 0; i < n - LANES; i += LANES)                       \
+                STORE(y + i, NAME(f)(LOAD(x + i)));                              \
+            STORE(y + n - LANES, NAME(f)(last));                                 \
+        } else if (n > 0) {                                                      \
+            REAL few[WIDTH];                                               \
+            for (int64_t i = 0; i < LANES; i++) few[i] = x[i < n ? i : 0];       \
+            STORE(few, NAME(f)(LOAD(few)));                                      \
+            for (int64_t i = 0; i < n; i++) y[i] = few[i];                       \
+        }                                                                        \
+    }
+
+#define MAP_LIBM(name, f)                                                        \
+    static void NAME(map_##name)(int64_t n, const void *from, void *to)          \
+    {                                                                            \
+        const REAL *x = from;                                                    \
+        REAL *y = to;                                                            \
+        NO_DEPENDENCE                                                            \
+        for (int64_t i = 0; i < n; i++) y[i] = LIBM(f)(x[i]);                    \
+    }
+
+MAP(exp)
+MAP(expm1)
+MAP(log)
+MAP(log1p)
+MAP(tanh)
+MAP(sigmoid)
+MAP(softplus)
+MAP(relu)
+MAP(erf)
+MAP(erfc)
+MAP(ndtr)
+MAP(sin)
+MAP(cos)
+MAP_LIBM(sqrt, sqrt)
+MAP(exp2)
+MAP(log2)
+MAP(log10)
+MAP_LIBM(tan, tan)
+MAP(sinh)
+MAP(cosh)
+MAP_LIBM(arctan, atan)
+MAP_LIBM(arcsin, asin)
+MAP_LIBM(arccos, acos)
+MAP_LIBM(arcsinh, asinh)
+MAP_LIBM(arccosh, acosh)
+MAP_LIBM(arctanh, atanh)
+MAP_LIBM(cbrt, cbrt)
+
+#undef MAP
+#undef MAP_LIBM
