@@ -66,6 +66,8 @@
 #define PANEL_K 256 /* rows of a packed panel: at most 24 KB of stack */
 #define ROWS 4      /* a register tile has 4 rows and up to 3 vectors of columns */
 #define VECTORS 3
+#define BLOCK_M 128 /* rows of a that stay in the second cache, 256 KB with PANEL_K columns of float64 */
+#define NEAR 32768 /* bytes: the first cache */
 
 #define REAL float
 #define WORD uint32_t

@@ -52,6 +52,16 @@ INLINE int NAME(any)(WORDS mask)
 #endif
 }
 
+/* The sum of the lanes, by halves. */
+INLINE REAL NAME(total)(VECTOR x)
+{
+#if VBYTES
+    for (int64_t half = LANES / 2; half > 0; half /= 2)
+        for (int64_t l = 0; l < half; l++) x[l] += x[l + half];
+#endif
+    return LANE(x, 0);
+}
+
 /* c[0] + c[1] x + ... in two interleaved Horner chains, which halves the latency. */
 INLINE VECTOR NAME(polynomial)(VECTOR x, const REAL *c, const int count)
 {
