@@ -1,4 +1,4 @@
-"""Matrix products by the own kernels and by BLAS, run by the executor so many times in one call that calling costs nothing."""
+"""Matrix products by own kernels and by BLAS, repeated within one call of the executor, so that calling is free."""
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def operand(slot, array):
 
 
 def rivals(m, n, k, dtype, orders="CC", flops=4e6):
-    """``{"own": ..., "BLAS": ...}`` for c = a b with a (m, k), b (k, n) in these memory orders, and the repeats of each."""
+    """``{"own": ..., "BLAS": ...}`` for c = a b in these memory orders, and how often each runs in one call."""
     rng = np.random.default_rng(0)
     a, b = (np.asarray(rng.standard_normal(s), dtype, order=o) for s, o in zip(((m, k), (k, n)), orders, strict=True))
     times = max(1, int(flops / (2 * m * n * k + 200)))

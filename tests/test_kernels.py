@@ -14,6 +14,8 @@ from market import DTYPES, ORDERS, ordered, random_array
 
 SMALL = range(19)
 LARGE = [(97, 98, 99), (130, 3, 5), (3, 130, 5), (3, 5, 130), (1, 130, 97), (97, 130, 1), (1, 1, 130), (64, 64, 64)]
+# Few columns in several panels, more rows than a block, outer products longer than a panel.
+LARGE += [(9, 130, 2), (130, 600, 3), (150, 270, 30), (100, 1, 900), (900, 5, 1), (900, 300, 1)]
 STACKS = [
     ((2,), ()),
     ((), (2,)),

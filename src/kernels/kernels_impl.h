@@ -48,6 +48,11 @@
 #define LANES ((int64_t)WIDTH)
 #define LOAD(p) ((VECTOR) * (const NAME(unaligned) *)(p))
 #define STORE(p, x) (*(NAME(unaligned) *)(p) = (x))
+#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
+#define SHUFFLE(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#else
+#define SHUFFLE(x, y, ...) __builtin_shuffle(x, y, (WORDS){__VA_ARGS__})
+#endif
 #define BITS NAME(bits)
 #define REALS NAME(real)
 #define ALL(x) NAME(all)((REAL)(x))

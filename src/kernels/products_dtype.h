@@ -5,6 +5,7 @@
  * LANES, the last vector of a row overlaps the one before: nothing is computed in single elements.
  */
 
+#define DOTS 8                                          /* dot products at a time */
 #define PANEL_SIZE (PANEL_K * VECTORS * (int64_t)WIDTH) /* elements of a packed panel */
 
 /* Where the columns of a panel lie: all vectors but the last side by side, the last one `last` behind the
@@ -31,8 +32,9 @@ INLINE void NAME(tile)(const int rows, const int vectors, NAME(columns) panel, i
     }
     for (int r = 0; r < rows; r++, c += crs) {
         if (vectors == 1 && panel.stored < LANES) {
-            for (int64_t l = 0; l < panel.stored; l++)
-                c[l] = beta == 0 ? alpha * sum[r][0][l] : alpha * sum[r][0][l] + beta * c[l];
+            REAL lanes[WIDTH];
+            STORE(lanes, alpha * sum[r][0]);
+            for (int64_t l = 0; l < panel.stored; l++) c[l] = beta == 0 ? lanes[l] : lanes[l] + beta * c[l];
             continue;
         }
         VECTOR value[VECTORS];
@@ -62,18 +64,30 @@ INLINE void NAME(tile_of)(int64_t rows, NAME(columns) panel, int64_t k, REAL alp
 INLINE void NAME(pack)(NAME(columns) panel, int64_t depth, const REAL *b, int64_t brs, int64_t bcs, REAL *packed)
 {
     const int64_t width = panel.vectors * LANES;
-    if (panel.stored < LANES)
-        for (int64_t p = 0; p < depth; p++, packed += LANES)
-            for (int64_t l = 0; l < LANES; l++) packed[l] = l < panel.stored ? b[p * brs + l * bcs] : 0;
-    else if (bcs == 1)
+    if (panel.stored < LANES) { /* lanes that do not exist hold anything; nothing is read behind the last row */
+        const int64_t end = (depth - 1) * brs + panel.stored;
+        int64_t p = 0;
+        for (; bcs == 1 && brs >= 0 && p * brs + LANES <= end; p++) STORE(packed + p * LANES, LOAD(b + p * brs));
+        for (; p < depth; p++)
+            for (int64_t l = 0; l < LANES; l++) packed[p * LANES + l] = l < panel.stored ? b[p * brs + l * bcs] : 0;
+    } else if (bcs == 1)
         for (int64_t p = 0; p < depth; p++, b += brs, packed += width) {
             for (int64_t v = 0; v < panel.vectors - 1; v++) STORE(packed + v * LANES, LOAD(b + v * LANES));
             STORE(packed + width - LANES, LOAD(b + panel.last));
         }
     else
-        for (int64_t l = 0; l < width; l++) {
-            const REAL *column = b + (l < width - LANES ? l : l - width + LANES + panel.last) * bcs;
-            for (int64_t p = 0; p < depth; p++) packed[p * width + l] = column[p * brs];
+        for (int64_t v = 0; v < panel.vectors; v++) {
+            const REAL *columns = b + (v < panel.vectors - 1 ? v * LANES : panel.last) * bcs;
+            REAL *line = packed + v * LANES;
+            int64_t p = 0;
+            for (; brs == 1 && p + LANES <= depth; p += LANES) {
+                VECTOR square[WIDTH];
+                for (int64_t l = 0; l < LANES; l++) square[l] = LOAD(columns + l * bcs + p);
+                NAME(transpose)(square);
+                for (int64_t l = 0; l < LANES; l++) STORE(line + (p + l) * width, square[l]);
+            }
+            for (; p < depth; p++)
+                for (int64_t l = 0; l < LANES; l++) line[p * width + l] = columns[l * bcs + p * brs];
         }
 }
 
@@ -155,47 +169,36 @@ static void NAME(outer)(int64_t m, int64_t n, REAL alpha, fb_view a, fb_view b, 
     }
 }
 
-/* sum over p of x[r][p] y[j][p] for some rows r and j, all of unit stride */
-INLINE void NAME(dots)(const int rows, const int columns, int64_t k, const REAL *x, int64_t xrs, const REAL *y,
-                       int64_t yrs, REAL sums[ROWS][2])
+/* c[r, j] = alpha sum over p of x[r, p] y[j, p] + beta c[r, j] for a few rows and columns; p has unit stride */
+INLINE void NAME(dots)(const int rows, const int columns, int64_t k, REAL alpha, const REAL *x, int64_t xrs,
+                       const REAL *y, int64_t yrs, REAL beta, REAL *c, int64_t crs, int64_t ccs)
 {
-    VECTOR sum[ROWS][2];
+    VECTOR sum[DOTS];
+    REAL totals[DOTS];
     int64_t p = 0;
-    for (int r = 0; r < rows; r++)
-        for (int j = 0; j < columns; j++) sum[r][j] = (VECTOR){0};
+    for (int i = 0; i < rows * columns; i++) sum[i] = (VECTOR){0};
     for (; p + LANES <= k; p += LANES)
         for (int j = 0; j < columns; j++) {
             const VECTOR line = LOAD(y + j * yrs + p);
-            for (int r = 0; r < rows; r++) sum[r][j] += LOAD(x + r * xrs + p) * line;
+            for (int r = 0; r < rows; r++) sum[r * columns + j] += LOAD(x + r * xrs + p) * line;
         }
+    NAME(sums)(rows * columns, sum, totals);
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < columns; j++) {
-            REAL total = NAME(total)(sum[r][j]);
+            REAL *z = c + r * crs + j * ccs, total = totals[r * columns + j];
             for (int64_t q = p; q < k; q++) total += x[r * xrs + q] * y[j * yrs + q];
-            sums[r][j] = total;
+            *z = beta == 0 ? alpha * total : alpha * total + beta * *z;
         }
 }
 
-INLINE void NAME(add_dots)(const int rows, const int columns, int64_t k, REAL alpha, const REAL *x, int64_t xrs,
-                           const REAL *y, int64_t yrs, REAL beta, REAL *c, int64_t crs, int64_t ccs)
-{
-    REAL sums[ROWS][2];
-    NAME(dots)(rows, columns, k, x, xrs, y, yrs, sums);
-    for (int r = 0; r < rows; r++)
-        for (int j = 0; j < columns; j++) {
-            REAL *z = c + r * crs + j * ccs;
-            *z = beta == 0 ? alpha * sums[r][j] : alpha * sums[r][j] + beta * *z;
-        }
-}
-
-/* c = alpha a b + beta c for a of unit column stride and n < LANES: dot products of rows of a with columns of b */
+/* c = alpha a b + beta c for a of unit column stride and few columns: dot products of rows of a and columns of b */
 static void NAME(few_columns)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view c)
 {
     REAL packed[PANEL_SIZE];
     const int64_t longest = b.rs == 1 ? k : PANEL_SIZE / n;
     for (int64_t p = 0; p < k; p += longest, beta = 1) {
         const int64_t depth = k - p < longest ? k - p : longest;
-        const REAL *x = (const REAL *)a.p + p, *y = (const REAL *)b.p + p * b.rs;
+        const REAL *y = (const REAL *)b.p + p * b.rs;
         int64_t yrs = b.cs;
         if (b.rs != 1) {
             for (int64_t j = 0; j < n; j++)
@@ -203,22 +206,22 @@ static void NAME(few_columns)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_vi
             y = packed;
             yrs = depth;
         }
+#define ROWS_OF_DOTS(rows, columns)                                                                       \
+    for (; i + (rows) <= m; i += (rows))                                                                  \
+        NAME(dots)(rows, columns, depth, alpha, (const REAL *)a.p + i * a.rs + p, a.rs, y + j * yrs, yrs, \
+                   beta, (REAL *)c.p + i * c.rs + j * c.cs, c.rs, c.cs);
         for (int64_t j = 0; j < n; j += 2) {
-            const REAL *column = y + j * yrs;
-            REAL *z = (REAL *)c.p + j * c.cs;
             int64_t i = 0;
             if (j + 1 < n) {
-                for (; i + ROWS <= m; i += ROWS)
-                    NAME(add_dots)(ROWS, 2, depth, alpha, x + i * a.rs, a.rs, column, yrs, beta, z + i * c.rs, c.rs, c.cs);
-                for (; i < m; i++)
-                    NAME(add_dots)(1, 2, depth, alpha, x + i * a.rs, a.rs, column, yrs, beta, z + i * c.rs, c.rs, c.cs);
+                ROWS_OF_DOTS(DOTS / 2, 2)
+                ROWS_OF_DOTS(1, 2)
             } else {
-                for (; i + ROWS <= m; i += ROWS)
-                    NAME(add_dots)(ROWS, 1, depth, alpha, x + i * a.rs, a.rs, column, yrs, beta, z + i * c.rs, c.rs, c.cs);
-                for (; i < m; i++)
-                    NAME(add_dots)(1, 1, depth, alpha, x + i * a.rs, a.rs, column, yrs, beta, z + i * c.rs, c.rs, c.cs);
+                ROWS_OF_DOTS(DOTS, 1)
+                ROWS_OF_DOTS(DOTS / 2, 1)
+                ROWS_OF_DOTS(1, 1)
             }
         }
+#undef ROWS_OF_DOTS
     }
 }
 
@@ -283,7 +286,7 @@ static void NAME(product)(int64_t m, int64_t n, int64_t k, double alpha, fb_view
         NAME(product_plain)(m, n, k, alpha, a, b, beta, c, flags);
     else if (n == 1 && a.rs == 1 && (a.cs != 1 || k < LANES))
         NAME(sum_of_columns)(m, k, s, a, b, t, c);
-    else if (n < LANES && a.cs == 1 && (n == 1 || k >= 2 * LANES))
+    else if (n < LANES && a.cs == 1 && (n == 1 || k >= 2 * LANES * n)) /* else too short for their sums */
         NAME(few_columns)(m, n, k, s, a, b, t, c);
     else if (n < LANES && a.rs == 1 && m >= LANES)
         NAME(few_columns_transposed)(m, n, k, s, a, b, t, c);
@@ -303,9 +306,12 @@ INLINE REAL NAME(dot)(int64_t k, const REAL *x, const REAL *y)
     for (; p + 4 * LANES <= k; p += 4 * LANES)
         for (int v = 0; v < 4; v++) sum[v] += LOAD(x + p + v * LANES) * LOAD(y + p + v * LANES);
     for (; p + LANES <= k; p += LANES) sum[0] += LOAD(x + p) * LOAD(y + p);
-    REAL total = NAME(total)((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    sum[0] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    REAL total = 0;
+    for (int64_t l = 0; l < LANES; l++) total += sum[0][l];
     for (; p < k; p++) total += x[p] * y[p];
     return total;
 }
 
 #undef PANEL_SIZE
+#undef DOTS
