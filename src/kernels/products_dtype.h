@@ -82,8 +82,7 @@ INLINE void NAME(pack)(NAME(columns) panel, int64_t depth, const REAL *b, int64_
             int64_t p = 0;
             for (; brs == 1 && p + LANES <= depth; p += LANES) {
                 VECTOR square[WIDTH];
-                for (int64_t l = 0; l < LANES; l++) square[l] = LOAD(columns + l * bcs + p);
-                NAME(transpose)(square);
+                NAME(load_transposed)(columns + p, bcs, square);
                 for (int64_t l = 0; l < LANES; l++) STORE(line + (p + l) * width, square[l]);
             }
             for (; p < depth; p++)
@@ -109,8 +108,10 @@ static void NAME(tiles)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_view a, 
 {
     REAL packed[PANEL_SIZE];
     const int64_t vectors = (n + LANES - 1) / LANES, panels = (vectors + VECTORS - 1) / VECTORS;
-    for (int64_t p = 0; p < k; p += PANEL_K) {
-        const int64_t depth = k - p < PANEL_K ? k - p : PANEL_K;
+    /* columns of a that fall on the same lines of the cache: fewer of them, so that they serve the next tile, too */
+    const int64_t deepest = a.rs == 1 && a.cs * (int64_t)sizeof(REAL) % 1024 == 0 ? PANEL_K / 2 : PANEL_K;
+    for (int64_t p = 0; p < k; p += deepest) {
+        const int64_t depth = k - p < deepest ? k - p : deepest;
         const int far = depth * b.rs * (int64_t)sizeof(REAL) > NEAR && m > 4 * ROWS;
         for (int64_t top = 0; top < m; top += BLOCK_M) {
             const int64_t height = m - top < BLOCK_M ? m - top : BLOCK_M;

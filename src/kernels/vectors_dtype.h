@@ -52,59 +52,94 @@ INLINE int NAME(any)(WORDS mask)
 #endif
 }
 
-/* The square of vectors, transposed in registers by unpacking pairs, pairs of pairs, ... */
-INLINE void NAME(transpose)(VECTOR x[WIDTH])
+#if VBYTES
+/* Lanes of 16 bytes, within which shuffles are cheap everywhere. */
+typedef REAL NAME(lane16) __attribute__((vector_size(16)));
+typedef REAL NAME(unaligned16) __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
+
+#if VBYTES == 16
+INLINE LANE16 NAME(folded)(VECTOR x) { return x; }
+#else
+INLINE LANE16 NAME(folded)(VECTOR x) /* low half + high half */
 {
-#if VBYTES == 16 && MANTISSA == 52
-    const VECTOR first = SHUFFLE(x[0], x[1], 0, 2);
-    x[1] = SHUFFLE(x[0], x[1], 1, 3);
-    x[0] = first;
-#elif VBYTES == 16
-    const VECTOR low01 = SHUFFLE(x[0], x[1], 0, 4, 1, 5), high01 = SHUFFLE(x[0], x[1], 2, 6, 3, 7);
-    const VECTOR low23 = SHUFFLE(x[2], x[3], 0, 4, 1, 5), high23 = SHUFFLE(x[2], x[3], 2, 6, 3, 7);
-    x[0] = SHUFFLE(low01, low23, 0, 1, 4, 5);
-    x[1] = SHUFFLE(low01, low23, 2, 3, 6, 7);
-    x[2] = SHUFFLE(high01, high23, 0, 1, 4, 5);
-    x[3] = SHUFFLE(high01, high23, 2, 3, 6, 7);
-#elif VBYTES == 32 && MANTISSA == 52
-    const VECTOR even01 = SHUFFLE(x[0], x[1], 0, 4, 2, 6), odd01 = SHUFFLE(x[0], x[1], 1, 5, 3, 7);
-    const VECTOR even23 = SHUFFLE(x[2], x[3], 0, 4, 2, 6), odd23 = SHUFFLE(x[2], x[3], 1, 5, 3, 7);
-    x[0] = SHUFFLE(even01, even23, 0, 1, 4, 5);
-    x[1] = SHUFFLE(odd01, odd23, 0, 1, 4, 5);
-    x[2] = SHUFFLE(even01, even23, 2, 3, 6, 7);
-    x[3] = SHUFFLE(odd01, odd23, 2, 3, 6, 7);
-#elif VBYTES == 32
-    VECTOR quads[8]; /* lanes l and l + 4 of rows 0-3, then of rows 4-7 */
-    for (int i = 0; i < 8; i += 4) {
-        const VECTOR low01 = SHUFFLE(x[i], x[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-        const VECTOR high01 = SHUFFLE(x[i], x[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-        const VECTOR low23 = SHUFFLE(x[i + 2], x[i + 3], 0, 8, 1, 9, 4, 12, 5, 13);
-        const VECTOR high23 = SHUFFLE(x[i + 2], x[i + 3], 2, 10, 3, 11, 6, 14, 7, 15);
-        quads[i] = SHUFFLE(low01, low23, 0, 1, 8, 9, 4, 5, 12, 13);
-        quads[i + 1] = SHUFFLE(low01, low23, 2, 3, 10, 11, 6, 7, 14, 15);
-        quads[i + 2] = SHUFFLE(high01, high23, 0, 1, 8, 9, 4, 5, 12, 13);
-        quads[i + 3] = SHUFFLE(high01, high23, 2, 3, 10, 11, 6, 7, 14, 15);
+    union { VECTOR x; LANE16 halves[2]; } u = {x};
+    return u.halves[0] + u.halves[1];
+}
+INLINE VECTOR NAME(joined)(LANE16 low, LANE16 high)
+{
+#if !defined(HAS_SHUFFLEVECTOR)
+    union { LANE16 halves[2]; VECTOR x; } u = {{low, high}};
+    return u.x;
+#elif MANTISSA == 52
+    return SHUFFLE(low, high, 0, 1, 2, 3);
+#else
+    return SHUFFLE(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
+#endif
+}
+#endif
+#endif
+
+/* totals[i] = the sum of the lanes of x[i]; totals has room for a multiple of 4 */
+INLINE void NAME(sums)(const int count, const VECTOR *x, REAL *totals)
+{
+#if VBYTES && MANTISSA == 52
+    for (int i = 0; i < count; i += 2) {
+        const LANE16 a = NAME(folded)(x[i]), b = i + 1 < count ? NAME(folded)(x[i + 1]) : (LANE16){0};
+        *(NAME(unaligned16) *)(totals + i) = SHUFFLE(a, b, 0, 2) + SHUFFLE(a, b, 1, 3);
     }
-    for (int l = 0; l < 4; l++) {
-        x[l] = SHUFFLE(quads[l], quads[l + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        x[l + 4] = SHUFFLE(quads[l], quads[l + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+#elif VBYTES
+    for (int i = 0; i < count; i += 4) {
+        LANE16 a[4];
+        for (int l = 0; l < 4; l++) a[l] = i + l < count ? NAME(folded)(x[i + l]) : (LANE16){0};
+        const LANE16 first = SHUFFLE(a[0], a[1], 0, 4, 1, 5) + SHUFFLE(a[0], a[1], 2, 6, 3, 7);
+        const LANE16 second = SHUFFLE(a[2], a[3], 0, 4, 1, 5) + SHUFFLE(a[2], a[3], 2, 6, 3, 7);
+        *(NAME(unaligned16) *)(totals + i) = SHUFFLE(first, second, 0, 1, 4, 5) + SHUFFLE(first, second, 2, 3, 6, 7);
     }
 #else
-    (void)x;
+    for (int i = 0; i < count; i++) totals[i] = x[i];
 #endif
 }
 
-/* totals[i] = the sum of the lanes of x[i]; totals has room for a multiple of LANES */
-INLINE void NAME(sums)(const int count, const VECTOR *x, REAL *totals)
+/* columns[l][r] = p[r * stride + l], r, l < LANES */
+INLINE void NAME(load_transposed)(const REAL *p, int64_t stride, VECTOR columns[WIDTH])
 {
-    for (int i = 0; i < count; i += (int)LANES) {
-        VECTOR square[WIDTH], sum;
-        for (int l = 0; l < LANES; l++) square[l] = i + l < count ? x[i + l] : ALL(0);
-        NAME(transpose)(square);
-        sum = square[0];
-        for (int l = 1; l < LANES; l++) sum += square[l];
-        STORE(totals + i, sum);
+#if VBYTES == 16 && MANTISSA == 52
+    const VECTOR x0 = LOAD(p), x1 = LOAD(p + stride);
+    columns[0] = SHUFFLE(x0, x1, 0, 2);
+    columns[1] = SHUFFLE(x0, x1, 1, 3);
+#elif VBYTES == 32 && MANTISSA == 52
+    for (int h = 0; h < 4; h += 2) {
+        const VECTOR x02 = NAME(joined)(LOAD16(p + h), LOAD16(p + 2 * stride + h));
+        const VECTOR x13 = NAME(joined)(LOAD16(p + stride + h), LOAD16(p + 3 * stride + h));
+        columns[h] = SHUFFLE(x02, x13, 0, 4, 2, 6);
+        columns[h + 1] = SHUFFLE(x02, x13, 1, 5, 3, 7);
     }
+#elif VBYTES == 16
+    const VECTOR x0 = LOAD(p), x1 = LOAD(p + stride), x2 = LOAD(p + 2 * stride), x3 = LOAD(p + 3 * stride);
+    const VECTOR low01 = SHUFFLE(x0, x1, 0, 4, 1, 5), high01 = SHUFFLE(x0, x1, 2, 6, 3, 7);
+    const VECTOR low23 = SHUFFLE(x2, x3, 0, 4, 1, 5), high23 = SHUFFLE(x2, x3, 2, 6, 3, 7);
+    columns[0] = SHUFFLE(low01, low23, 0, 1, 4, 5);
+    columns[1] = SHUFFLE(low01, low23, 2, 3, 6, 7);
+    columns[2] = SHUFFLE(high01, high23, 0, 1, 4, 5);
+    columns[3] = SHUFFLE(high01, high23, 2, 3, 6, 7);
+#elif VBYTES == 32
+    for (int h = 0; h < 8; h += 4) {
+        VECTOR x[4]; /* rows r and r + 4 */
+        for (int r = 0; r < 4; r++)
+            x[r] = NAME(joined)(LOAD16(p + r * stride + h), LOAD16(p + (r + 4) * stride + h));
+        const VECTOR low01 = SHUFFLE(x[0], x[1], 0, 8, 1, 9, 4, 12, 5, 13);
+        const VECTOR high01 = SHUFFLE(x[0], x[1], 2, 10, 3, 11, 6, 14, 7, 15);
+        const VECTOR low23 = SHUFFLE(x[2], x[3], 0, 8, 1, 9, 4, 12, 5, 13);
+        const VECTOR high23 = SHUFFLE(x[2], x[3], 2, 10, 3, 11, 6, 14, 7, 15);
+        columns[h] = SHUFFLE(low01, low23, 0, 1, 8, 9, 4, 5, 12, 13);
+        columns[h + 1] = SHUFFLE(low01, low23, 2, 3, 10, 11, 6, 7, 14, 15);
+        columns[h + 2] = SHUFFLE(high01, high23, 0, 1, 8, 9, 4, 5, 12, 13);
+        columns[h + 3] = SHUFFLE(high01, high23, 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+#else
+    (void)stride;
+    columns[0] = *p;
+#endif
 }
 
 /* c[0] + c[1] x + ... in two interleaved Horner chains, which halves the latency. */
