@@ -4,6 +4,7 @@ Usage::
 
     python -m benchmarks.report operators      # op @ X against the NumPy expression and raw BLAS
     python -m benchmarks.report backslash      # block systems and gradients, for orientation
+    python -m benchmarks.report kernels        # own products against BLAS, own functions against NumPy
     python -m benchmarks.report operators --rounds 41 --sizes 4 64
 
 Run it from the root of a checkout with fastbs installed. The exit code is 1 if a bound is missed.
@@ -12,6 +13,7 @@ Run it from the root of a checkout with fastbs installed. The exit code is 1 if 
 import argparse
 import sys
 
+from . import kernel_cases as kernels
 from . import operator_cases as operators
 from .backslash_cases import Chain, Network, rivals_of
 from .paired import compare, format_seconds
@@ -74,14 +76,35 @@ def report_backslash(sizes, rounds):
     return 0
 
 
+def report_kernels(sizes, rounds):
+    """Print one row per kernel and dtype, a product no slower than BLAS; return how many bounds are missed."""
+    missed = 0
+    line = "{:<16}{:<9}{:>10}{:>10}  {:>8}  {:<22}  {}"
+    print(line.format("kernel", "dtype", "own", "rival", "required", "measured [95 %]", "").rstrip())
+    cases = [(f"{m}x{n}x{k} {order}", 1.0, kernels.products, (m, n, k), order) for m, n, k, order in kernels.PRODUCTS]
+    cases = [case for case in cases if max(case[3]) in sizes or sizes == SIZES]
+    cases += [(name, bound, kernels.functions, (name,), None) for name, bound in kernels.FUNCTIONS.items()]
+    for dtype in ("float64", "float32"):
+        for label, bound, prepare, arguments, order in cases:
+            rivals, times = prepare(*arguments, dtype, *([order] if order else []))
+            reference = list(rivals)[1]
+            result = compare(rivals, reference, rounds, target=1e-3, check=1e-4)
+            own, rival = (format_seconds(result.seconds(name) / times) for name in rivals)
+            ratio = result.ratio("own")
+            missed += not ratio.meets(bound)
+            verdict = "PASS" if ratio.meets(bound) else "MISS"
+            print(line.format(label, dtype, own, rival, bound, str(ratio), verdict), flush=True)
+    return missed
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("operators", "backslash"))
+    parser.add_argument("what", choices=("operators", "backslash", "kernels"))
     parser.add_argument("--rounds", type=int, default=21, help="of the paired timer (%(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="of the arrays")
     arguments = parser.parse_args(argv)
-    report = {"operators": report_operators, "backslash": report_backslash}[arguments.what]
-    missed = report(arguments.sizes, arguments.rounds)
+    reports = {"operators": report_operators, "backslash": report_backslash, "kernels": report_kernels}
+    missed = reports[arguments.what](arguments.sizes, arguments.rounds)
     if missed:
         print(f"{missed} bounds missed")
     return 1 if missed else 0

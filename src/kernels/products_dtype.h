@@ -226,7 +226,7 @@ static void NAME(few_columns)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_vi
     }
 }
 
-/* c = alpha a b + beta c for a of unit row stride and n = 1: a sum of columns of a, four at a time */
+/* c = alpha a b + beta c for a of unit row stride and n = 1: a sum of columns of a, eight at a time */
 static void NAME(sum_of_columns)(int64_t m, int64_t k, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view c)
 {
     REAL sum[PANEL_SIZE];
@@ -236,11 +236,14 @@ static void NAME(sum_of_columns)(int64_t m, int64_t k, REAL alpha, fb_view a, fb
         REAL *z = (REAL *)c.p + top * c.rs;
         int64_t p = 0;
         for (int64_t i = 0; i < length; i++) sum[i] = 0;
-        for (; p + 4 <= k; p += 4, x += 4 * a.cs, y += 4 * b.rs) {
+        for (; p + 8 <= k; p += 8, x += 8 * a.cs, y += 8 * b.rs) {
+            const REAL *x4 = x + 4 * a.cs, *y4 = y + 4 * b.rs;
             const REAL y0 = y[0], y1 = y[b.rs], y2 = y[2 * b.rs], y3 = y[3 * b.rs];
+            const REAL z0 = y4[0], z1 = y4[b.rs], z2 = y4[2 * b.rs], z3 = y4[3 * b.rs];
             NO_DEPENDENCE
             for (int64_t i = 0; i < length; i++)
-                sum[i] += (x[i] * y0 + x[i + a.cs] * y1) + (x[i + 2 * a.cs] * y2 + x[i + 3 * a.cs] * y3);
+                sum[i] += ((x[i] * y0 + x[i + a.cs] * y1) + (x[i + 2 * a.cs] * y2 + x[i + 3 * a.cs] * y3)) +
+                          ((x4[i] * z0 + x4[i + a.cs] * z1) + (x4[i + 2 * a.cs] * z2 + x4[i + 3 * a.cs] * z3));
         }
         for (; p < k; p++, x += a.cs, y += b.rs) {
             NO_DEPENDENCE
