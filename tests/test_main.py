@@ -182,6 +182,14 @@ FILE_ERRORS = {
         "a,b,kind\n" + "".join(f"1,2,{'xy'[k % 2]}\n" for k in range(30)),
         r"no feature varies: each of 2 columns",
     ),
+    "a deviation that underflows": (
+        "a,b,kind\n" + "".join(f"{k},{k}e-320,{'xy'[k % 2]}\n" for k in range(30)),
+        r"column 'b': the numbers differ by too little",
+    ),
+    "bytes of a spreadsheet": (
+        b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00!\x00\xd3 ",
+        r"line 1: must be UTF-8; got the byte 0xd3",
+    ),
 }
 
 
@@ -233,9 +241,10 @@ def test_a_long_list_of_columns_is_cut(csv_file, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--hidden", "32,x"], r"--hidden: must be positive whole numbers such as 32,16; got '32,x'"),
-        (["--hidden", "0"], r"--hidden: must be positive .*got '0'"),
-        (["--hidden", ""], r"--hidden: must be positive .*got ''"),
+        (["--hidden", "32,x"], r"--hidden: must be whole numbers from 1 to 100000, such as 32,16; got '32,x'"),
+        (["--hidden", "0"], r"--hidden: must be whole numbers from 1 .*got '0'"),
+        (["--hidden", ""], r"--hidden: must be whole numbers from 1 .*got ''"),
+        (["--hidden", "9" * 30], r"--hidden: must be whole numbers from 1 .*got '9{30}'"),
         (["--seed", "-1"], r"--seed: must be a whole number, at least 0; got '-1'"),
         (["--seed", "1.5"], r"--seed: must be a whole number, at least 0; got '1.5'"),
         (["--max-iterations", "0"], r"--max-iterations: must be a whole number, at least 1; got '0'"),

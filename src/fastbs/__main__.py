@@ -7,6 +7,7 @@ from textwrap import indent
 from time import perf_counter
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import fastbs as fb
 
@@ -23,6 +24,8 @@ __all__ = ["main"]
 
 TOLERANCE = 1e-11  # of the gradient against complex step, relative to each block
 CHECKED_EXAMPLES = 2000  # complex step costs one forward pass for each derivative
+WIDEST = 100_000  # units in a hidden layer
+PARALLEL = 10**8  # multiplications in a product from which a second BLAS thread pays for waiting for it
 
 DESCRIPTION = """\
 Train a small network whose gradient is one backslash, Dᴴ ((I − L)ᴴ \\ g): on handwritten
@@ -63,8 +66,8 @@ def hidden_widths(text):
         widths = [int(part) for part in text.split(",")]
     except ValueError:
         widths = []
-    if not widths or min(widths) < 1:
-        raise argparse.ArgumentTypeError(f"must be positive whole numbers such as 32,16; got {text!r}")
+    if not widths or min(widths) < 1 or max(widths) > WIDEST:
+        raise argparse.ArgumentTypeError(f"must be whole numbers from 1 to {WIDEST}, such as 32,16; got {text!r}")
     return widths
 
 
@@ -163,16 +166,28 @@ def show_result(problem, Z, truth, known, pictures):
             pictures.digits(problem.images[problem.is_test], truth, predicted)
 
 
+def blas_threads(network, problem):
+    """1 if no product of the network is worth waiting for a second thread, else None, which changes nothing."""
+    largest = max(m * n for m, n in network.shapes) * problem.X.shape[1]
+    return None if largest >= PARALLEL else 1
+
+
 def run(options):
-    """The whole tour, in order; the exit code."""
+    """Read the data, then show everything; the exit code."""
     # Before any work: what is missing for pictures must not be found out after the training.
     pictures = Pictures(options.plot) if options.plot is not None else None
     clock = Clock()
     with clock.stage("reading the data"):
         problem = load(options)
-        (X, known), (X_test, truth) = problem.part(~problem.is_test), problem.part(problem.is_test)
-        Y, Y_test = problem.task.encode(known), problem.task.encode(truth)
-    network = Network([len(X), *options.hidden, problem.task.outputs])
+    network = Network([len(problem.X), *options.hidden, problem.task.outputs])
+    with threadpool_limits(blas_threads(network, problem), user_api="blas"):
+        return show(options, problem, network, pictures, clock)
+
+
+def show(options, problem, network, pictures, clock):
+    """The whole tour, in order; the exit code."""
+    (X, known), (X_test, truth) = problem.part(~problem.is_test), problem.part(problem.is_test)
+    Y, Y_test = problem.task.encode(known), problem.task.encode(truth)
     print(f"fastbs {fb.__version__}: the gradient is one backslash")
     print(report.heading("The problem"))
     print(report.data_report(problem, network))

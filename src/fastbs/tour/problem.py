@@ -79,8 +79,16 @@ def table_problem(table, target_name, kind, seed):
     X = np.array([table.numbers(name) for name in features])[:, shuffle]
     if np.all(np.ptp(X, axis=1) == 0):
         raise table.error(f"no feature varies: each of {len(features)} columns holds one value in all rows")
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # found below
+        X = standardized(X, ~is_test)
+    lost = np.flatnonzero(~np.isfinite(X).all(axis=1))
+    if lost.size:
+        raise table.error(
+            "the numbers differ by too little, or by too many orders of magnitude, to be standardized in float64",
+            name=features[lost[0]],
+        )
     title = f"{table.path.name}: {quoted(target_name)} from {len(features)} columns"
-    return Problem(title, standardized(X, ~is_test), target, is_test, task)
+    return Problem(title, X, target, is_test, task)
 
 
 def standardized(X, train):
