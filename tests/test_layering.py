@@ -1,6 +1,8 @@
 """The architecture, as the imports of the package have it: a module imports only from layers below its own."""
 
 import ast
+import subprocess
+import sys
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -190,3 +192,14 @@ def test_a_sideways_import_would_be_seen():
     for one, other in (("operators.left", "operators.right"), ("rules.table", "blocks.matrix"), ("values", "graph")):
         assert not is_below(f"fastbs.{one}", f"fastbs.{other}")
         assert not is_below(f"fastbs.{other}", f"fastbs.{one}")
+
+
+def test_importing_the_package_is_light():
+    """Only NumPy, scipy.linalg and optree come along; what else is slow to import waits until it is used."""
+    program = (
+        "import sys, numpy, scipy.linalg; before = set(sys.modules); import fastbs; print(*set(sys.modules) - before)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    assert "fastbs" in loaded
+    allowed = {"fastbs", "numpy", "optree", "typing_extensions", *sys.stdlib_module_names}
+    assert not [name for name in loaded if name.split(".")[0] not in allowed and not name.startswith("_cython")]

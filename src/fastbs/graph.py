@@ -13,8 +13,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse
 
+from fastbs.arguments import is_sparse
 from fastbs.errors import DtypeError, ShapeError, StructureError
 
 __all__ = ["operation_counts", "path_weights"]
@@ -293,7 +293,7 @@ def _problem(
 ) -> tuple[_Graph, list[int], list[int], tuple[int, ...]]:
     """The edges between sources and sinks, the positions of these, and the shape of the answer."""
     named = None if nodes is None else list(nodes)
-    if scipy.sparse.issparse(edges) or isinstance(edges, np.ndarray):
+    if is_sparse(edges) or isinstance(edges, np.ndarray):
         tails, heads, weights, labels = _matrix_edges(edges, named)
     else:
         tails, heads, weights, labels = _listed_edges(edges, named)
@@ -334,7 +334,7 @@ def _matrix_edges(matrix: Any, labels: list[Hashable] | None) -> tuple[Any, Any,
     n = matrix.shape[0]
     if labels is not None and len(labels) != n:
         raise ShapeError(f"path_weights: nodes must be {n} because edges are ({n}, {n}); got {len(labels)}")
-    if scipy.sparse.issparse(matrix):
+    if is_sparse(matrix):
         stored = matrix.tocoo()
         tails, heads, weights = stored.row, stored.col, stored.data
     else:
