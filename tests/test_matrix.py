@@ -1,6 +1,7 @@
 """Inverses of matrices, dense, triangular and sparse, as Left and Right use them."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -151,6 +152,22 @@ def test_empty_right_sides(shape, kind):
         assert (op.H @ np.ones(shape)).shape == shape
     other = shape[:-2] + shape[:-3:-1]
     assert (fb.Right(KINDS[kind](matrix("full"))).inv @ np.ones(other)).shape == other
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("structure", ["full", "lower"])
+def test_one_inverse_in_many_threads(structure, kind):
+    rng = np.random.default_rng(1)
+    # large enough for LAPACK to run without the GIL while other threads come in
+    op = fb.Left(KINDS[kind](SHAPES[structure](rng.normal(size=(60, 60)) + 20 * np.eye(60))))
+    inverse, X = op.inv, rng.normal(size=(60, 20))
+    expected = inverse @ X
+
+    def worst(_):
+        return max(np.abs(inverse @ X - expected).max() for _ in range(100))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert max(pool.map(worst, range(8))) <= 1e-12 * np.abs(expected).max()
 
 
 def test_names():

@@ -118,7 +118,9 @@ class LUSolver:
         check_pivots(np.diagonal(self.factors[0]), where)
 
     def __call__(self, b, trans):
-        return lu_solve(self.factors, b, trans=trans, check_finite=False)
+        # SciPy's getrs counts the pivots from 1 in place while it runs without the GIL: every call needs its own.
+        factors, pivots = self.factors
+        return lu_solve((factors, pivots.copy()), b, trans=trans, check_finite=False)
 
 
 class FactoredInverse:
