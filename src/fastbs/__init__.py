@@ -1,5 +1,6 @@
 """Gradients, Jacobians and sensitivities as one backslash: ``dx = (I - L)^-1 D dp``."""
 
+from . import testing
 from .blocks import Bidiagonal, BlockMatrix, Diagonal, Triangular
 from .derivatives import (
     gauss_newton,
@@ -60,6 +61,7 @@ __all__ = [
     "scan",
     "spy",
     "stop_gradient",
+    "testing",
     "trace",
     "unvec",
     "value_and_grad",
