@@ -9,7 +9,7 @@ import pytest
 
 import fastbs as fb
 from fastbs._tape import Tape, TapedOperator
-from fastbs.compile.lowering import GEMM, GEMV, PRODUCT, lower
+from fastbs.compile.lowering import GEMM, GEMV, MUL, PRODUCT, lower
 from market import DTYPES, ORDERS, ordered, random_array
 
 SMALL = range(19)
@@ -220,6 +220,22 @@ def test_elementwise_kernels_broadcast_as_numpy(function, dtype):
             if expected.ndim:
                 bound = 4 * np.finfo(dtype).eps * np.abs(expected).max(initial=0)
                 np.testing.assert_allclose(run(conjugated, (a, b), r), expected, rtol=0, atol=bound)
+
+
+@every_dtype
+@pytest.mark.parametrize("shape", [(1, 7), (7, 1), (1, 33), (5, 18)], ids=str)
+def test_a_column_times_a_row_into_one_of_them(shape, dtype):
+    rng = np.random.default_rng(0)
+    m, n = shape
+    column, row = random_array(rng, (m, 1), dtype), random_array(rng, (1, n), dtype)
+    for inner in {m == 1, False}:  # a result of one row may lie in the row itself
+        c = row.copy() if inner else np.full(shape, np.nan, dtype)
+        place = operand(2, c)
+        b = place if inner else (1, 0, 0, 1, 0)
+        code = [(MUL, 0, 1, m, n, 1, 1.0, 0.0, 1.0, (0, 0, 1, 0, 0), b, place)]
+        tape = Tape(DTYPES.index(dtype), [layout(column), layout(row)], [layout(c)], code, 0)
+        Bound(tape, (row,)).apply_into(column, c)
+        np.testing.assert_allclose(c, column * row, rtol=4 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

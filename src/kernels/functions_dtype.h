@@ -6,6 +6,8 @@
 /* 2^k from k + ROUNDER, for k in the range of exponents */
 INLINE VECTOR NAME(power_of_two)(VECTOR rounded) { return REALS((BITS(rounded) + BIAS) << MANTISSA); }
 
+#define NOTHING ALL(-0.0) /* the compiler knows that x + -0 is x */
+
 /* exp(x + low) = 2^k (1 + p), low being small against x */
 typedef struct {
     VECTOR k, p;
@@ -33,7 +35,7 @@ INLINE VECTOR NAME(exp_sum)(VECTOR x, VECTOR low)
     return NAME(scale)(1 + e.p, e.k);
 }
 
-INLINE VECTOR NAME(exp)(VECTOR x) { return NAME(exp_sum)(x, ALL(0)); }
+INLINE VECTOR NAME(exp)(VECTOR x) { return NAME(exp_sum)(x, NOTHING); }
 
 INLINE VECTOR NAME(exp2)(VECTOR x)
 {
@@ -45,14 +47,14 @@ INLINE VECTOR NAME(exp2)(VECTOR x)
 /* exp(x) - 1 = 2^k p + (2^k - 1) for x in the range where 2^k is normal; the sign of 0 is lost */
 INLINE VECTOR NAME(expm1_in_range)(VECTOR x)
 {
-    const NAME(reduced) e = NAME(reduce)(x, ALL(0));
+    const NAME(reduced) e = NAME(reduce)(x, NOTHING);
     const VECTOR power = NAME(power_of_two)(e.k + ALL(ROUNDER));
     return power * e.p + (power - 1);
 }
 
 INLINE VECTOR NAME(expm1)(VECTOR x)
 {
-    const NAME(reduced) e = NAME(reduce)(NAME(at_least)(NAME(at_most)(x, PICK(89, 710)), PICK(-20, -40)), ALL(0));
+    const NAME(reduced) e = NAME(reduce)(NAME(at_least)(NAME(at_most)(x, PICK(89, 710)), PICK(-20, -40)), NOTHING);
     /* 2^(BIAS + 1) does not exist: the last factor 2 is left for the end */
     const WORDS last = MASK(e.k > ALL(BIAS));
     const VECTOR power = NAME(power_of_two)(e.k - REALS(last & BITS(ALL(1))) + ALL(ROUNDER));
@@ -82,7 +84,7 @@ typedef struct {
 INLINE NAME(grown) NAME(grow)(VECTOR x)
 {
     const VECTOR size = NAME(at_most)(NAME(abs)(x), PICK(89.7, 710.7));
-    const NAME(reduced) e = NAME(reduce)(size, ALL(0));
+    const NAME(reduced) e = NAME(reduce)(size, NOTHING);
     return (NAME(grown)){size, NAME(power_of_two)(e.k - 2 + ALL(ROUNDER)), e.p};
 }
 
@@ -326,3 +328,4 @@ MAP_LIBM(cbrt, cbrt)
 
 #undef MAP
 #undef MAP_LIBM
+#undef NOTHING

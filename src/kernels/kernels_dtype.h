@@ -102,10 +102,20 @@ static void NAME(axpby)(int64_t m, int64_t n, double alpha, fb_view a, double be
     }
 }
 
+#if !COMPLEX && VBYTES
+static void NAME(outer)(int64_t m, int64_t n, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view c);
+#endif
+
 /* c = a * b, elementwise */
 static void NAME(mul)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags)
 {
     (void)flags;
+#if !COMPLEX && VBYTES
+    if (a.cs == 0 && b.rs == 0 && c.cs == 1) { /* a column times a row */
+        NAME(outer)(m, n, 1, a, b, 0, c);
+        return;
+    }
+#endif
     EACH_2(NAME(times)(X_, Y_))
 }
 

@@ -30,18 +30,19 @@ INLINE void NAME(tile)(const int rows, const int vectors, NAME(columns) panel, i
         for (int r = 0; r < rows; r++)
             for (int v = 0; v < vectors; v++) sum[r][v] += a[r * ars] * line[v];
     }
+    if (alpha != 1)
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < vectors; v++) sum[r][v] *= alpha;
     for (int r = 0; r < rows; r++, c += crs) {
         if (vectors == 1 && panel.stored < LANES) {
             REAL lanes[WIDTH];
-            STORE(lanes, alpha * sum[r][0]);
+            STORE(lanes, sum[r][0]);
             for (int64_t l = 0; l < panel.stored; l++) c[l] = beta == 0 ? lanes[l] : lanes[l] + beta * c[l];
             continue;
         }
-        VECTOR value[VECTORS];
-        for (int v = 0; v < vectors; v++) value[v] = alpha * sum[r][v];
         if (beta != 0) /* all are loaded before any is stored, because the last may overlap */
-            for (int v = 0; v < vectors; v++) value[v] += beta * LOAD(c + (v < vectors - 1 ? v * LANES : panel.last));
-        for (int v = 0; v < vectors; v++) STORE(c + (v < vectors - 1 ? v * LANES : panel.last), value[v]);
+            for (int v = 0; v < vectors; v++) sum[r][v] += beta * LOAD(c + (v < vectors - 1 ? v * LANES : panel.last));
+        for (int v = 0; v < vectors; v++) STORE(c + (v < vectors - 1 ? v * LANES : panel.last), sum[r][v]);
     }
 }
 
@@ -142,7 +143,7 @@ static void NAME(tiles)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_view a, 
     }
 }
 
-/* c = alpha a b' + beta c for c of unit column stride, k = 1: row by row */
+/* c = alpha a b + beta c for c of unit column stride, k = 1: row by row; c may be b if m = 1 */
 static void NAME(outer)(int64_t m, int64_t n, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view c)
 {
     REAL line[PANEL_SIZE];
@@ -159,8 +160,9 @@ static void NAME(outer)(int64_t m, int64_t n, REAL alpha, fb_view a, fb_view b, 
             if (length < LANES)
                 for (int64_t l = 0; l < length; l++) z[l] = beta == 0 ? x * y[l] : x * y[l] + beta * z[l];
             else if (beta == 0) {
+                const VECTOR last = x * LOAD(y + length - LANES); /* first, because z may be y */
                 for (int64_t l = 0; l < length - LANES; l += LANES) STORE(z + l, x * LOAD(y + l));
-                STORE(z + length - LANES, x * LOAD(y + length - LANES));
+                STORE(z + length - LANES, last);
             } else {
                 const VECTOR last = x * LOAD(y + length - LANES) + beta * LOAD(z + length - LANES);
                 for (int64_t l = 0; l < length - LANES; l += LANES) STORE(z + l, x * LOAD(y + l) + beta * LOAD(z + l));

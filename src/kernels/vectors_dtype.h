@@ -142,13 +142,20 @@ INLINE void NAME(load_transposed)(const REAL *p, int64_t stride, VECTOR columns[
 #endif
 }
 
-/* c[0] + c[1] x + ... in two interleaved Horner chains, which halves the latency. */
+/* c[0] + c[1] x + ...: Horner's rule in x^4, on cubics of two pairs each, has a third of the latency */
 INLINE VECTOR NAME(polynomial)(VECTOR x, const REAL *c, const int count)
 {
-    const VECTOR square = x * x;
-    int i = count - 1, j = count - 2;
-    VECTOR high = ALL(c[i]), low = ALL(c[j]);
-    for (; i >= 2; i -= 2) high = high * square + ALL(c[i - 2]);
-    for (; j >= 2; j -= 2) low = low * square + ALL(c[j - 2]);
-    return i == 0 ? high + x * low : low + x * high;
+    const VECTOR square = x * x, fourth = square * square;
+    VECTOR sum = ALL(0);
+    for (int i = (count - 1) / 4 * 4; i >= 0; i -= 4) {
+        VECTOR cubic = ALL(c[i]);
+        if (i + 1 < count)
+            cubic += x * c[i + 1];
+        if (i + 3 < count)
+            cubic += square * (ALL(c[i + 2]) + x * c[i + 3]);
+        else if (i + 2 < count)
+            cubic += square * c[i + 2];
+        sum = i + 4 < count ? sum * fourth + cubic : cubic;
+    }
+    return sum;
 }
