@@ -2,22 +2,25 @@
  *
  * MANTISSA, BIAS: bits of the significand and bias of the exponent; LIBM(f): the function of <math.h>.
  * Reductions use that the sum of a small number and 1.5 2^MANTISSA holds its nearest integer in the low bits.
+ * Arguments that leave the range of a reduction give anything there; what they should give is selected at the
+ * end, off the critical path.
  */
+
 /* 2^k from k + ROUNDER, for k in the range of exponents */
 INLINE VECTOR NAME(power_of_two)(VECTOR rounded) { return REALS((BITS(rounded) + BIAS) << MANTISSA); }
 
 #define NOTHING ALL(-0.0) /* the compiler knows that x + -0 is x */
 
-/* exp(x + low) = 2^k (1 + p), low being small against x */
+/* exp(x + low) = 2^k (1 + p), low being small against x; rounded = k + ROUNDER */
 typedef struct {
-    VECTOR k, p;
+    VECTOR k, rounded, p;
 } NAME(reduced);
 
 INLINE NAME(reduced) NAME(reduce)(VECTOR x, VECTOR low)
 {
-    const VECTOR k = (x * ALL(LOG2E) + ALL(ROUNDER)) - ALL(ROUNDER);
+    const VECTOR rounded = x * ALL(LOG2E) + ALL(ROUNDER), k = rounded - ALL(ROUNDER);
     const VECTOR r = (x - k * NAME(ln2_parts)[0]) - k * NAME(ln2_parts)[1] + low;
-    return (NAME(reduced)){k, r + r * r * POLYNOMIAL(r, exp_polynomial)};
+    return (NAME(reduced)){k, rounded, r + r * r * POLYNOMIAL(r, exp_polynomial)};
 }
 
 /* 2^k y for any k that may occur: the first factor is exact, the second rounds once, to subnormals, 0 or inf */
@@ -27,46 +30,46 @@ INLINE VECTOR NAME(scale)(VECTOR y, VECTOR k)
     return y * NAME(power_of_two)(half) * NAME(power_of_two)(rest + ALL(ROUNDER));
 }
 
-/* exp(x + low); x is clamped where the result is 0 or inf anyway */
+/* y, but 0 where x < low and inf where x > high; NaN passes */
+INLINE VECTOR NAME(zero_or_infinity)(VECTOR y, VECTOR x, REAL low, REAL high)
+{
+    return NAME(select)(MASK(x > ALL(high)), ALL(INFINITY), REALS(BITS(y) & ~MASK(x < ALL(low))));
+}
+
 INLINE VECTOR NAME(exp_sum)(VECTOR x, VECTOR low)
 {
-    x = NAME(at_least)(NAME(at_most)(x, PICK(89, 710)), PICK(-104, -746));
     const NAME(reduced) e = NAME(reduce)(x, low);
-    return NAME(scale)(1 + e.p, e.k);
+    return NAME(zero_or_infinity)(NAME(scale)(1 + e.p, e.k), x, PICK(-104, -746), PICK(89, 710));
 }
 
 INLINE VECTOR NAME(exp)(VECTOR x) { return NAME(exp_sum)(x, NOTHING); }
 
 INLINE VECTOR NAME(exp2)(VECTOR x)
 {
-    x = NAME(at_least)(NAME(at_most)(x, PICK(129, 1025)), PICK(-151, -1076));
     const VECTOR k = (x + ALL(ROUNDER)) - ALL(ROUNDER), r = (x - k) * LN2;
-    return NAME(scale)(1 + (r + r * r * POLYNOMIAL(r, exp_polynomial)), k);
+    const VECTOR y = NAME(scale)(1 + (r + r * r * POLYNOMIAL(r, exp_polynomial)), k);
+    return NAME(zero_or_infinity)(y, x, PICK(-151, -1076), PICK(129, 1025));
 }
 
-/* exp(x) - 1 = 2^k p + (2^k - 1) for x in the range where 2^k is normal; the sign of 0 is lost */
-INLINE VECTOR NAME(expm1_in_range)(VECTOR x)
-{
-    const NAME(reduced) e = NAME(reduce)(x, NOTHING);
-    const VECTOR power = NAME(power_of_two)(e.k + ALL(ROUNDER));
-    return power * e.p + (power - 1);
-}
-
+/* exp(x) - 1 = 2^k p + (2^k - 1) */
 INLINE VECTOR NAME(expm1)(VECTOR x)
 {
-    const NAME(reduced) e = NAME(reduce)(NAME(at_least)(NAME(at_most)(x, PICK(89, 710)), PICK(-20, -40)), NOTHING);
+    const NAME(reduced) e = NAME(reduce)(x, NOTHING);
     /* 2^(BIAS + 1) does not exist: the last factor 2 is left for the end */
     const WORDS last = MASK(e.k > ALL(BIAS));
-    const VECTOR power = NAME(power_of_two)(e.k - REALS(last & BITS(ALL(1))) + ALL(ROUNDER));
-    const VECTOR y = (power * e.p + (power - 1)) * NAME(select)(last, ALL(2), ALL(1));
-    return NAME(with_sign)(y, NAME(sign)(x));
+    const VECTOR power = NAME(power_of_two)(e.rounded - REALS(last & BITS(ALL(1))));
+    VECTOR y = (power * e.p + (power - 1)) * NAME(select)(last, ALL(2), ALL(1));
+    y = NAME(select)(MASK(x > ALL(PICK(89, 710))), ALL(INFINITY), y);
+    return NAME(with_sign)(NAME(select)(MASK(x < ALL(PICK(-20, -40))), ALL(-1), y), NAME(sign)(x));
 }
 
-/* tanh|x| = u / (u + 2), u = exp(2|x|) - 1; it is 1 where |x| is clamped */
+/* tanh|x| = u / (u + 2), u = exp(2|x|) - 1 = 2^k p + (2^k - 1); 1 from where u + 2 rounds to u */
 INLINE VECTOR NAME(tanh)(VECTOR x)
 {
-    const VECTOR u = NAME(expm1_in_range)(NAME(at_most)(2 * NAME(abs)(x), PICK(20, 44)));
-    return NAME(with_sign)(u / (u + 2), NAME(sign)(x));
+    const VECTOR size = NAME(abs)(x);
+    const NAME(reduced) e = NAME(reduce)(size + size, NOTHING);
+    const VECTOR power = NAME(power_of_two)(e.rounded), y = (power * e.p + (power - 1)) / (power * e.p + (power + 1));
+    return NAME(with_sign)(NAME(select)(MASK(size > ALL(PICK(10, 22))), ALL(1), y), NAME(sign)(x));
 }
 
 /* 1 / (1 + e) for x >= 0, e / (1 + e) for x < 0, e = exp(-|x|): no overflow, full accuracy in both tails */
@@ -85,7 +88,7 @@ INLINE NAME(grown) NAME(grow)(VECTOR x)
 {
     const VECTOR size = NAME(at_most)(NAME(abs)(x), PICK(89.7, 710.7));
     const NAME(reduced) e = NAME(reduce)(size, NOTHING);
-    return (NAME(grown)){size, NAME(power_of_two)(e.k - 2 + ALL(ROUNDER)), e.p};
+    return (NAME(grown)){size, NAME(power_of_two)(e.rounded - 2), e.p};
 }
 
 /* sinh|x| = (u + u / (u + 1)) / 2, u = exp|x| - 1; from where 1 vanishes against u, exp(|x|) / 2 */
