@@ -13,7 +13,7 @@ FLOATS = ["float32", "float64"]
 PROMISED = {
     "exp": 2, "expm1": 2.5, "exp2": 2, "log": 1.5, "log1p": 2, "log2": 2, "log10": 2.5, "tanh": 3, "sigmoid": 3,
     "softplus": 2.5, "relu": 0, "sqrt": 0.5, "erf": 2.5, "erfc": 4, "ndtr": 4, "sin": 3, "cos": 2.5, "sinh": 3,
-    "cosh": 2.5,
+    "cosh": 2.5, "tan": 4, "arctan": 2,
 }  # fmt: skip
 LIBM = [name for name in FUNCTIONS if name not in PROMISED]
 
@@ -21,7 +21,7 @@ LIBM = [name for name in FUNCTIONS if name not in PROMISED]
 RANGE = {
     "exp": (105, 746), "expm1": (90, 711), "exp2": (151, 1076), "sinh": (91, 711), "cosh": (91, 711), "tanh": (10, 20),
     "sigmoid": (105, 746), "softplus": (105, 746), "erf": (4.5, 6.5), "erfc": (10.5, 27.6), "ndtr": (14.6, 38.9),
-    "sin": (2e4, 2e6), "cos": (2e4, 2e6),
+    "sin": (2e4, 2e6), "cos": (2e4, 2e6), "tan": (2e4, 2e6),
 }  # fmt: skip
 
 every_float = pytest.mark.parametrize("dtype", FLOATS)
@@ -36,7 +36,7 @@ def special_points(name, dtype):
     borders += [709.78271289338397, 710, 710.4758600739439, 745.13321910194122, 746, 1023.9999, 1024, 1074, 1075, 1076]
     borders += [*np.log(2) * np.arange(1, 40) / 2, *2.0 ** np.arange(-30, 30), *10.0 ** np.arange(-9, 9)]
     borders += [*np.sqrt(0.5) * 2.0 ** np.arange(-3, 4)]
-    if name in ("sin", "cos"):
+    if name in ("sin", "cos", "tan"):
         borders += [*np.pi / 2 * np.arange(2000)]
     x = np.array(borders, dtype)
     with np.errstate(over="ignore", under="ignore"):

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from mpmath import cos, erf, erfc, exp, expm1, log, lu_solve, matrix, mp, mpf, nstr, pi, sin, sqrt
+from mpmath import atan, cos, erf, erfc, exp, expm1, log, lu_solve, matrix, mp, mpf, nstr, pi, sin, sqrt
 
 mp.dps = 60
 BITS = {"f32": 24, "f64": 53}
@@ -133,6 +133,15 @@ FITS = [
         lambda p, z: 1 + p,
         (mpf(0), mpf(1)),
         {"f32": 5, "f64": 11},
+    ),
+    Fit(
+        "atan",
+        "arctan(t) = t + t^3 p(t^2), |t| <= sqrt(2) - 1",
+        of_root(lambda t: atan(t) / t),
+        of_root(lambda t: (atan(t) - t) / t**3),
+        lambda p, z: 1 + z * p,
+        (mpf(0), (mpf("0.41422")) ** 2),
+        {"f32": 4, "f64": 11},
     ),
     erfcx_fit("f32", 10.3, 2, 10),
     erfcx_fit("f64", 27.5, 3, 22),

@@ -1,10 +1,10 @@
 /* Elementary functions of whole arrays, float32 and float64: the table that the executor uses.
  *
  * Largest errors in units in the last place (tests/test_functions.py), subnormal numbers included:
- *   0    relu             2    exp exp2 log1p log2            3    tanh sigmoid sin sinh
- *   0.5  sqrt             2.5  expm1 softplus log10 cos       4    erfc ndtr
- *   1.5  log                   cosh erf
- * The others are libm's; so are sin and cos of very large angles.
+ *   0    relu             2    exp exp2 log1p log2 arctan     3    tanh sigmoid sin sinh
+ *   0.5  sqrt             2.5  expm1 softplus log10           4    erfc ndtr tan
+ *   1.5  log                   cos cosh erf
+ * The others are libm's; so are sin, cos and tan of very large angles.
  */
 #ifndef FASTBS_FUNCTIONS_H
 #define FASTBS_FUNCTIONS_H

@@ -268,6 +268,22 @@ INLINE VECTOR NAME(sin_or_cos)(VECTOR x, const int shift)
 INLINE VECTOR NAME(sin)(VECTOR x) { return NAME(sin_or_cos)(x, 0); }
 INLINE VECTOR NAME(cos)(VECTOR x) { return NAME(sin_or_cos)(x, 1); }
 
+/* tan x = sin x / cos x */
+INLINE VECTOR NAME(tan)(VECTOR x) { return NAME(sin)(x) / NAME(cos)(x); }
+
+/* arctan|x| = base + arctan t: pi/2 and -1/|x| for large |x|, pi/4 and (|x| - 1) / (|x| + 1), 0 and |x| */
+INLINE VECTOR NAME(arctan)(VECTOR x)
+{
+    const VECTOR size = NAME(abs)(x);
+    const WORDS large = MASK(size > ALL(2.41421356)), middle = MASK(size > ALL(0.41421356)) & ~large;
+    const VECTOR above = NAME(select)(large, ALL(-1), size - REALS(middle & BITS(ALL(1))));
+    const VECTOR below = NAME(select)(large, size, ALL(1) + REALS(middle & BITS(size)));
+    const VECTOR t = above / below, z = t * t, tail = t * z * POLYNOMIAL(z, atan_polynomial);
+    const VECTOR high = REALS((large & BITS(ALL(HALF_PI))) | (middle & BITS(ALL(HALF_PI / 2))));
+    const VECTOR low = REALS((large & BITS(ALL(HALF_PI_LOW))) | (middle & BITS(ALL(HALF_PI_LOW / 2))));
+    return NAME(with_sign)(high + (t + (tail + low)), NAME(sign)(x));
+}
+
 /* y = f(x). The last vector is loaded before anything is stored, so that it may overlap the one before even
  * where y is x. One element stays in a register. */
 #define MAP(f)                                                                   \
@@ -318,10 +334,10 @@ MAP_LIBM(sqrt, sqrt)
 MAP(exp2)
 MAP(log2)
 MAP(log10)
-MAP_LIBM(tan, tan)
+MAP(tan)
 MAP(sinh)
 MAP(cosh)
-MAP_LIBM(arctan, atan)
+MAP(arctan)
 MAP_LIBM(arcsin, asin)
 MAP_LIBM(arccos, acos)
 MAP_LIBM(arcsinh, asinh)

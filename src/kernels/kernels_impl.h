@@ -69,6 +69,7 @@
 #define LOG10E ((REAL)0.434294481903251827651)
 #define SQRT_HALF ((REAL)0.707106781186547524401)
 #define HALF_PI ((REAL)1.57079632679489661923)
+#define HALF_PI_LOW PICK(-4.37113883e-8, 6.12323399573676604e-17) /* pi / 2 - HALF_PI */
 #define LARGEST_ANGLE PICK(12000, 1e6) /* of the own reduction of sin and cos */
 
 #define PANEL_K 256 /* rows of a packed panel: at most 24 KB of stack */
