@@ -475,7 +475,12 @@ class ArrayOperator(Operator):
     @property
     def is_complex(self):
         """Whether conjugation changes anything."""
-        return any(np.dtype(leaf.dtype).kind in "cO" for leaf in leaves_of(self) if is_array(leaf))
+        for name in self.fields or ():
+            field = getattr(self, name)
+            for held in field if type(field) is tuple else (field,):
+                if is_array(held) and np.dtype(held.dtype).kind in "cO":
+                    return True
+        return False
 
     def held(self, array):
         """A field as it acts: conjugated or not."""

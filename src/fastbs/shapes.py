@@ -21,6 +21,8 @@ def text(shape):
 
 def unify(a, b):
     """The shape that fits both; ShapeError where they contradict each other."""
+    if a == b:
+        return a
     if len(a) != len(b) or any(None not in (m, n) and m != n for m, n in zip(a, b, strict=True)):
         raise ShapeError(f"{text(a)} is not {text(b)}")
     return tuple(n if m is None else m for m, n in zip(a, b, strict=True))
@@ -68,6 +70,6 @@ def link(outer, inner):
 
 def fill(shape, between):
     """Free axes take the lengths at the same place between the two operators."""
-    if shape is None or len(shape) != len(between):
+    if shape is None or None not in shape or len(shape) != len(between):
         return shape
     return tuple(n if m is None else m for m, n in zip(shape, between, strict=True))

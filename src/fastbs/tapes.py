@@ -59,7 +59,9 @@ def leaves_of(op):
     leaves, stack = [], [op]
     while stack:
         field = stack.pop()
-        if isinstance(field, tuple):
+        if type(field) is np.ndarray:
+            leaves.append(field)
+        elif isinstance(field, tuple):
             stack.extend(reversed(field))
         elif hasattr(field, "fields"):
             stack.extend(getattr(field, name) for name in reversed(field.fields or ()))
