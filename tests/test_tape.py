@@ -1,6 +1,8 @@
 """The tape itself: its signature, scalars, threads, and that running allocates nothing but results."""
 
+import signal
 import sys
+import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
@@ -205,3 +207,27 @@ def test_a_product_over_an_empty_axis_is_zero_in_reused_memory():
         (y,) = tape(a, b)
         assert_array_equal(y, np.zeros((2, 2)))
         y[:] = np.nan
+
+
+@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals go to the main thread")
+def test_a_long_run_looks_for_ctrl_c():
+    class CtrlC(KeyboardInterrupt):  # one that cannot end the test session
+        pass
+
+    def interrupt(*_):
+        raise CtrlC
+
+    n, before = 400, signal.getsignal(signal.SIGINT)
+    op = fb.Left(np.eye(n))
+    for _ in range(199):
+        op = op @ fb.Left(np.eye(n))
+    X, out = rng.normal(size=(n, n)), np.full((n, n), np.nan)  # 2.6e10 flops: about a second
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        threading.Timer(0.1, signal.raise_signal, [signal.SIGINT]).start()
+        with pytest.raises(CtrlC):
+            op.apply_into(X, out)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert np.isnan(out).all()  # the last product was never reached
+    assert_allclose(op.apply_into(X[:, :3].copy(), np.empty((n, 3))), X[:, :3])  # and the operator is whole
