@@ -591,15 +591,15 @@ def test_spy_says_what_is_missing(monkeypatch):
 # Large
 
 
-def test_large_matrices_are_quick():
+def test_large_matrices_are_quick():  # in CPU seconds, which other processes do not take
     A = fb.Bidiagonal([1] * 10_000, [-(fb.Hadamard(square()) @ fb.Left(square())) for _ in range(9_999)])
     for draw, seconds in ((str, 3), (lambda A: A._repr_html_(), 3), (fb.spy, 6), (repr, 3)):
-        start = time.perf_counter()
+        start = time.process_time()
         draw(A)
-        assert time.perf_counter() - start < seconds
+        assert time.process_time() - start < seconds
     ax = fb.spy(A)
     assert [type(c) for c in ax.collections] == [PolyCollection] * 2
     assert not ax.patches
-    start = time.perf_counter()
+    start = time.process_time()
     ax.figure.canvas.draw()
-    assert time.perf_counter() - start < 6
+    assert time.process_time() - start < 6
