@@ -49,12 +49,15 @@
 #define LOAD(p) ((VECTOR) * (const NAME(unaligned) *)(p))
 #define STORE(p, x) (*(NAME(unaligned) *)(p) = (x))
 #define LANE16 NAME(lane16)
+#define WORDS16 NAME(words16)
 #define LOAD16(p) ((LANE16) * (const NAME(unaligned16) *)(p))
 #if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
 #define HAS_SHUFFLEVECTOR
 #define SHUFFLE(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#define SHUFFLE16 SHUFFLE
 #else
-#define SHUFFLE(x, y, ...) __builtin_shuffle(x, y, (__typeof__((x) < (y))){__VA_ARGS__})
+#define SHUFFLE(x, y, ...) __builtin_shuffle(x, y, (WORDS){__VA_ARGS__})
+#define SHUFFLE16(x, y, ...) __builtin_shuffle(x, y, (WORDS16){__VA_ARGS__})
 #endif
 #define BITS NAME(bits)
 #define REALS NAME(real)

@@ -55,6 +55,7 @@ INLINE int NAME(any)(WORDS mask)
 #if VBYTES
 /* Lanes of 16 bytes, within which shuffles are cheap everywhere. */
 typedef REAL NAME(lane16) __attribute__((vector_size(16)));
+typedef WORD NAME(words16) __attribute__((vector_size(16)));
 typedef REAL NAME(unaligned16) __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
 
 #if VBYTES == 16
@@ -85,15 +86,15 @@ INLINE void NAME(sums)(const int count, const VECTOR *x, REAL *totals)
 #if VBYTES && MANTISSA == 52
     for (int i = 0; i < count; i += 2) {
         const LANE16 a = NAME(folded)(x[i]), b = i + 1 < count ? NAME(folded)(x[i + 1]) : (LANE16){0};
-        *(NAME(unaligned16) *)(totals + i) = SHUFFLE(a, b, 0, 2) + SHUFFLE(a, b, 1, 3);
+        *(NAME(unaligned16) *)(totals + i) = SHUFFLE16(a, b, 0, 2) + SHUFFLE16(a, b, 1, 3);
     }
 #elif VBYTES
     for (int i = 0; i < count; i += 4) {
         LANE16 a[4];
         for (int l = 0; l < 4; l++) a[l] = i + l < count ? NAME(folded)(x[i + l]) : (LANE16){0};
-        const LANE16 first = SHUFFLE(a[0], a[1], 0, 4, 1, 5) + SHUFFLE(a[0], a[1], 2, 6, 3, 7);
-        const LANE16 second = SHUFFLE(a[2], a[3], 0, 4, 1, 5) + SHUFFLE(a[2], a[3], 2, 6, 3, 7);
-        *(NAME(unaligned16) *)(totals + i) = SHUFFLE(first, second, 0, 1, 4, 5) + SHUFFLE(first, second, 2, 3, 6, 7);
+        const LANE16 first = SHUFFLE16(a[0], a[1], 0, 4, 1, 5) + SHUFFLE16(a[0], a[1], 2, 6, 3, 7);
+        const LANE16 second = SHUFFLE16(a[2], a[3], 0, 4, 1, 5) + SHUFFLE16(a[2], a[3], 2, 6, 3, 7);
+        *(NAME(unaligned16) *)(totals + i) = SHUFFLE16(first, second, 0, 1, 4, 5) + SHUFFLE16(first, second, 2, 3, 6, 7);
     }
 #else
     for (int i = 0; i < count; i++) totals[i] = x[i];
