@@ -88,8 +88,10 @@ def solve_traced(A, b, trans):
 
 
 def solve_dtype(A):
-    """The dtype of solutions: integers are solved in float64, as numpy.linalg does it."""
-    return np.dtype(float) if A.dtype.kind in "biu" else A.dtype
+    """The dtype of solutions: integers are solved in float64, as numpy.linalg does it, float16 in float32."""
+    if A.dtype.kind in "biu":
+        return np.dtype(float)
+    return np.dtype(np.float32) if A.dtype.char == "e" else A.dtype
 
 
 def check_pivots(pivots, where):
@@ -155,6 +157,8 @@ class FactoredInverse:
             raise DtypeError(
                 f"FactoredInverse.__matmul__: X must be at most double precision because LAPACK is; got {X.dtype}"
             )
+        if is_array(X) and X.dtype.char == "e":
+            X = X.astype(np.float32)  # the least that LAPACK has
         # conj(A)^-1 X = conj(A^-1 conj(X)); A^-H has a solver of its own
         if not (self.conj_ and self.is_complex):
             return self.solver(X, 1 if self.trans else 0)
