@@ -58,7 +58,7 @@ def test_all_products_are_those_of_the_dense_matrix(name, dtype):
     X, Y = matrix(A.shape[1], 5, dtype=dtype), matrix(A.shape[0], 5, dtype=dtype)
     for _ in range(3):
         for found, expected in (
-            (A.matvec(x), dense @ x), (A @ x, dense @ x), (A.matvec(x[:, None]), dense @ x[:, None]),
+            (A.matvec(x), dense @ x), (A @ x, dense @ x), (A.matmat(x[:, None]), dense @ x[:, None]),
             (A.matmat(X), dense @ X), (A @ X, dense @ X), (A.matmat(X[:, :0]), dense @ X[:, :0]),
             (A.matmat(np.asfortranarray(X)), dense @ X), (A.matvec(X[:, 1]), dense @ X[:, 1]),
             (A.rmatvec(y), dense.conj().T @ y), (A.rmatmat(Y), dense.conj().T @ Y),
@@ -117,5 +117,5 @@ def test_free_axes_must_be_given():
         fb.Left(np.ones((3, 2))).as_scipy()
     with pytest.raises(ShapeError, match=r"X must be \(2, n\) because B is \(3, 2\); got \(4, 2\)"):
         fb.Left(np.ones((3, 2))).as_scipy((4, 2))
-    with pytest.raises(ValueError, match=r"dimension mismatch"):
+    with pytest.raises(ValueError, match=r"(?i)dimension mismatch"):
         fb.Left(np.ones((3, 2))).as_scipy((2, 4)) @ np.ones(7)
