@@ -40,7 +40,7 @@ def extension(name, *sources):
         f"fastbs.{name}",
         sources=[str(KERNELS / source) for source in sources],
         include_dirs=[numpy.get_include(), str(KERNELS)],
-        depends=[str(path) for path in sorted(KERNELS.glob("*.h")) + sorted(KERNELS.glob("*.pxd"))],
+        depends=[str(path) for suffix in ("h", "pxd", "pxi") for path in sorted(KERNELS.glob(f"*.{suffix}"))],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     )
 
@@ -49,7 +49,15 @@ setup(
     cmdclass={"build_ext": BuildExtension},
     ext_modules=cythonize(
         [
-            extension("_tape", "tape.pyx", "executor.c", "kernels_base.c", "kernels_avx2.c"),
+            extension(
+                "_tape",
+                "tape.pyx",
+                "executor.c",
+                "kernels_base.c",
+                "kernels_avx2.c",
+                "cluster_base.c",
+                "cluster_avx2.c",
+            ),
             extension("_trace", "trace.pyx"),
         ],
         include_path=["src"],

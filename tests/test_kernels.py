@@ -9,7 +9,8 @@ import pytest
 
 import fastbs as fb
 from fastbs._tape import Tape, TapedOperator
-from fastbs.compile.lowering import GEMM, GEMV, MUL, PRODUCT, lower
+from fastbs.compiler.assemble import lower
+from fastbs.compiler.lowering import GEMM, GEMV, MUL, PRODUCT
 from market import DTYPES, ORDERS, ordered, random_array
 
 SMALL = range(19)
@@ -74,7 +75,7 @@ def operand(slot, array):
 
 
 def layout(array):
-    return array.shape, array.strides
+    return array.dtype, array.shape, array.strides
 
 
 @every_dtype
@@ -86,12 +87,13 @@ def test_every_small_size(dtype):
     def matrix(side, rows, columns, order):
         return random_array(np.random.default_rng(side), (rows, columns), dtype, order)
 
+    i = DTYPES.index(dtype)
     for m, k, n in product(SMALL, repeat=3):
         p, q, r, flag, (alpha, beta) = next(cases)  # c = alpha a b + beta c
         a, b, old = matrix(0, m, k, p), matrix(1, k, n, q), matrix(2, m, n, "C")
         c = ordered(old.copy() if beta else np.full((m, n), np.nan, dtype), r)
-        code = [(PRODUCT, flag, 1, m, n, k, alpha, beta, 1.0, operand(0, a), operand(1, b), operand(2, c))]
-        tape = Tape(DTYPES.index(dtype), [layout(a), layout(b)], [layout(c)], code, 0)
+        code = [(PRODUCT, i, flag, 1, m, n, k, alpha, beta, 1.0, operand(0, a), operand(1, b), operand(2, c), None)]
+        tape = Tape([layout(a), layout(b)], [layout(c)], [], code, 0)
         Bound(tape, (b,)).apply_into(a, c)
         found = c if beta == 0 else c - np.dtype(dtype).type(beta) * old
         factors = a.conj() if flag & 1 else a, alpha * (b.conj() if flag & 2 else b)

@@ -16,14 +16,15 @@ LAYERS = [
     "shapes arguments backslash interop display data chain",
     "values graph",
     "_tape _trace",  # compiled: the executor and the recording
-    "compile",  # programs -> tapes
+    "compiler",  # programs -> tapes
     "tapes",  # operators -> tapes
     "operator",
     "composites",
     "operators testing",
     "blocks rules",
-    "solvers system scipy",
-    "jacobian",
+    "solvers system scipy lowerings",
+    "jacobian signatures",
+    "compiled",
     "derivatives",
     "program",
     "__init__",  # the public names; the tour is a user of them
@@ -32,7 +33,13 @@ LAYERS = [
 ]
 INSIDE = {
     "blocks": ["row vector", "entry", "lazy", "factorization", "matrix", "triangular", "bidiagonal", "diagonal"],
-    "compile": ["arena", "lowering"],
+    "compiler": [
+        "arena views program elementwise",
+        "simplify fuse",
+        "clusters",
+        "lowering",
+        "assemble report",
+    ],  # from programs to tapes, a pass a file
     "data": [],
     "display": ["names", "text plot", "html"],
     "interop": ["scipy"],

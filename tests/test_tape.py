@@ -12,11 +12,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastbs as fb
 from fastbs._tape import Tape, instruction_set
-from fastbs.compile.lowering import AXPBY, COPY, MUL, PRODUCT, lower
+from fastbs.compiler.assemble import lower
+from fastbs.compiler.lowering import AXPBY, COPY, MUL, PRODUCT
 from market import DTYPES, random_array
 
 rng = np.random.default_rng(0)
-VECTOR = ((3,), (8,))  # shape and strides of a contiguous float64 vector
+VECTOR = (np.dtype(float), (3,), (8,))  # dtype, shape and strides of a contiguous float64 vector
 
 
 def line(slot, step=1, offset=0):
@@ -26,7 +27,8 @@ def line(slot, step=1, offset=0):
 
 def scaling(kind=float):
     """s * x, s a number of this type."""
-    return Tape(1, [VECTOR, kind], [VECTOR], [(MUL, 0, 1, 1, 3, 1, 1.0, 0.0, 3.0, line(1, 0), line(0), line(2))], 0)
+    code = [(MUL, 1, 0, 1, 1, 3, 1, 1.0, 0.0, 3.0, line(1, 0), line(0), line(2), None)]
+    return Tape([VECTOR, (np.dtype(float), kind)], [VECTOR], [], code, 0)
 
 
 def peak(function, repetitions=20):
@@ -51,11 +53,11 @@ def test_the_instruction_set_is_known():
 
 def test_a_tape_is_a_list_of_instructions_over_slots():
     code = [
-        (COPY, 0, 1, 1, 3, 1, 1.0, 0.0, 3.0, line(0), line(0), line(2)),  # the arena is the last slot
-        (AXPBY, 0, 1, 1, 3, 1, 2.0, -1.0, 6.0, line(2), line(0), line(1)),
-        (AXPBY, 0, 1, 1, 3, 1, 0.5, 1.0, 6.0, line(2), line(1), line(1)),
+        (COPY, 1, 0, 1, 1, 3, 1, 1.0, 0.0, 3.0, line(0), line(0), line(2), None),  # the arena is the last slot
+        (AXPBY, 1, 0, 1, 1, 3, 1, 2.0, -1.0, 6.0, line(2), line(0), line(1), None),
+        (AXPBY, 1, 0, 1, 1, 3, 1, 0.5, 1.0, 6.0, line(2), line(1), line(1), None),
     ]
-    tape = Tape(1, [VECTOR], [VECTOR], code, 3, report="three lines")
+    tape = Tape([VECTOR], [VECTOR], [], code, 24, report="three lines")
     assert (len(tape), tape.cost, tape.report) == (3, 15.0, "three lines")
     (y,) = tape(np.array([2.0, 4.0, 8.0]))
     assert_array_equal(y, [3.0, 6.0, 12.0])
@@ -132,7 +134,7 @@ def test_the_number_of_inputs_is_checked(inputs):
 
 def test_at_most_eight_axes():
     with pytest.raises(ValueError, match=r"Tape: an array must have at most 8 axes; got 9"):
-        Tape(1, [((1,) * 9, (8,) * 9)], [VECTOR], [], 0)
+        Tape([(np.dtype(float), (1,) * 9, (8,) * 9)], [VECTOR], [], [], 0)
 
 
 def test_gives_looks_at_the_memory_of_the_result():
@@ -200,9 +202,9 @@ def test_a_tape_frees_its_workspaces():
 
 
 def test_a_product_over_an_empty_axis_is_zero_in_reused_memory():
-    code = [(PRODUCT, 0, 1, 2, 2, 0, 1.0, 0.0, 1.0, (0, 0, 0, 1, 0), (1, 0, 2, 1, 0), (2, 0, 2, 1, 0))]
+    code = [(PRODUCT, 1, 0, 1, 2, 2, 0, 1.0, 0.0, 1.0, (0, 0, 0, 1, 0), (1, 0, 2, 1, 0), (2, 0, 2, 1, 0), None)]
     a, b = np.ones((2, 0)), np.ones((0, 2))
-    tape = Tape(1, [(a.shape, a.strides), (b.shape, b.strides)], [((2, 2), (16, 8))], code, 0)
+    tape = Tape([(a.dtype, x.shape, x.strides) for x in (a, b)], [(a.dtype, (2, 2), (16, 8))], [], code, 0)
     for _ in range(5):
         (y,) = tape(a, b)
         assert_array_equal(y, np.zeros((2, 2)))

@@ -2,6 +2,7 @@
 
 from . import testing
 from .blocks import Bidiagonal, BlockMatrix, Diagonal, Triangular
+from .compiled import compile
 from .derivatives import (
     gauss_newton,
     grad,
@@ -46,6 +47,7 @@ __all__ = [
     "Zero",
     "array",
     "backslash",
+    "compile",
     "cond",
     "factorize",
     "gauss_newton",

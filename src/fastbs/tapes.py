@@ -9,7 +9,8 @@ import itertools
 
 import numpy as np
 
-from .compile.lowering import KERNEL_DTYPES, lower
+from .compiler.assemble import lower
+from .compiler.lowering import KERNEL_DTYPES
 from .errors import DtypeError, ShapeError
 from .shapes import text
 

@@ -1,11 +1,13 @@
 /* Runs a tape. Everything was checked when the plan was made; nothing is checked here. */
 #include "tape.h"
 
+#include "cluster.h"
 #include "functions.h"
 
 fb_blas fb_blas_table[FB_DTYPES];
 const fb_kernels *fb_kernel_table = fb_kernels_base;
 const fb_map (*fb_map_table)[FB_FUNCTIONS] = fb_maps_base;
+const fb_cluster_runner *fb_cluster_table = fb_clusters_base;
 
 static const int64_t itemsize[FB_DTYPES] = {4, 8, 8, 16};
 
@@ -16,6 +18,7 @@ const char *fb_choose_kernels(void)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         fb_kernel_table = fb_kernels_avx2;
         fb_map_table = fb_maps_avx2;
+        fb_cluster_table = fb_clusters_avx2;
         return "avx2";
     }
 #endif
@@ -97,6 +100,15 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char *c
 {
     for (int64_t at = start; at < count; at++) {
         const fb_instruction *t = code + at;
+        if (t->opcode == FB_CLUSTER) {
+            fb_cluster_table[t->dtype]((const fb_cluster *)t->detail, slots);
+            budget -= t->cost;
+            if (budget < 0)
+                return at + 1;
+            continue;
+        }
+        if (t->opcode == FB_CALL)
+            return at;
         const fb_kernels *kernels = fb_kernel_table + t->dtype;
         const int64_t size = itemsize[t->dtype];
         for (int64_t i = 0; i < t->batch; i++) {
@@ -114,6 +126,7 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char *c
                 kernels->product(t->m, t->n, t->k, t->alpha, a, b, t->beta, c, t->flags);
                 break;
             case FB_INNER: kernels->inner(t->m, t->n, a, b, c, t->flags); break;
+            case FB_FILL: kernels->fill(t->m, t->n, c); break;
             default: break;
             }
         }

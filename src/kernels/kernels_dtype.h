@@ -82,6 +82,15 @@ INLINE REAL NAME(over)(REAL x, REAL y) { return x / y; }
 #define X_ NAME(read)(x + j * xs, CONJ_A)
 #define Y_ NAME(read)(y + j * ys, CONJ_B)
 
+/* c = 0 */
+static void NAME(fill)(int64_t m, int64_t n, fb_view c)
+{
+    for (int64_t i = 0; i < m; i++) {
+        ELEMENT *z = ROW(c, i);
+        for (int64_t j = 0; j < n; j++) z[j * c.cs] = ZERO;
+    }
+}
+
 /* c = a */
 static void NAME(copy)(int64_t m, int64_t n, fb_view a, fb_view c, int flags)
 {

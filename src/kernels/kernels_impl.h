@@ -10,28 +10,7 @@
 #include "coefficients.h"
 #include "functions.h"
 #include "tape.h"
-
-#define PASTE_(a, b) a##_##b
-#define PASTE(a, b) PASTE_(a, b)
-#define NAME(f) PASTE(f, SUFFIX)
-
-#if defined(__clang__)
-#define NO_DEPENDENCE _Pragma("clang loop vectorize(assume_safety)")
-#elif defined(__GNUC__)
-#define NO_DEPENDENCE _Pragma("GCC ivdep")
-#else
-#define NO_DEPENDENCE
-#endif
-
-#if defined(__GNUC__)
-#define INLINE static inline __attribute__((always_inline))
-#define COLD __attribute__((noinline, cold))
-#define UNLIKELY(condition) __builtin_expect(condition, 0)
-#else
-#define INLINE static inline
-#define COLD
-#define UNLIKELY(condition) (condition)
-#endif
+#include "template.h"
 
 /* Vectors of the dtype at hand; see vectors_dtype.h. A comparison sets all bits of a lane, or none. */
 #define VECTOR NAME(vector)
@@ -133,7 +112,7 @@
 #undef COMPLEX
 #undef SUFFIX
 
-#define ENTRY(S) {copy_##S, axpby_##S, mul_##S, div_##S, product_##S, inner_##S}
+#define ENTRY(S) {copy_##S, axpby_##S, mul_##S, div_##S, product_##S, inner_##S, fill_##S}
 const fb_kernels TABLE[FB_DTYPES] = {ENTRY(f32), ENTRY(f64), ENTRY(c64), ENTRY(c128)};
 
 #define MAP_ENTRY(S)                                                                                          \

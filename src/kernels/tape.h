@@ -1,7 +1,7 @@
 /* The one struct of the one executor: a plan is a flat array of instructions over slots.
  *
- * A slot is a base pointer: the arrays of the caller (inputs, then outputs) and, last, the arena that
- * holds every intermediate. An operand is a slot, an offset and strides, so that transposes, slices,
+ * A slot is a base pointer: the arrays of the caller (inputs, then outputs), constants of the plan and, last,
+ * the arena that holds every intermediate. An operand is a slot, an offset and strides, so that transposes, slices,
  * broadcasts (stride 0) and scalars cost nothing. All offsets and strides count elements.
  */
 #ifndef FASTBS_TAPE_H
@@ -21,6 +21,9 @@ enum fb_opcode {
     FB_GEMV,    /* the same with n = 1, by BLAS */
     FB_PRODUCT, /* the same with any strides, register-blocked, without packing a */
     FB_INNER,   /* c = sum(a * b), c of shape () */
+    FB_FILL,    /* c = 0 */
+    FB_CLUSTER, /* an elementwise program, see cluster.h */
+    FB_CALL,    /* the caller's: the executor stops in front of it */
     FB_OPCODES
 };
 
@@ -41,6 +44,7 @@ typedef struct {
     double alpha, beta;
     double cost;       /* estimated flops, for interrupts and the GIL */
     fb_operand a, b, c;
+    const void *detail; /* fb_cluster of FB_CLUSTER */
 } fb_instruction;
 
 /* A strided matrix inside a kernel. */
@@ -58,6 +62,7 @@ typedef struct {
     void (*product)(int64_t m, int64_t n, int64_t k, double alpha, fb_view a, fb_view b, double beta,
                     fb_view c, int flags);
     void (*inner)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags);
+    void (*fill)(int64_t m, int64_t n, fb_view c);
 } fb_kernels;
 
 /* BLAS of one dtype, filled from scipy.linalg.cython_blas. */
@@ -76,7 +81,7 @@ extern const fb_kernels fb_kernels_avx2[FB_DTYPES];
 const char *fb_choose_kernels(void);
 
 /* Runs code[start:count] on the slots and returns the index of the first instruction that did not run:
- * it stops early once about `budget` flops are done, so that the caller can look for signals. */
+ * it stops at a call, and once about `budget` flops are done, so that the caller can look for signals. */
 int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char *const *slots, double budget);
 
 #endif

@@ -1,20 +1,29 @@
 """The compiled core: `Tape`, an immutable plan with its executor, and the base class of `Operator`.
 
-A tape is made once by `fastbs.compile.lowering` for one signature (dtypes, shapes, strides) and run many
+A tape is made once by `fastbs.compiler` for one signature (dtypes, shapes, strides) and run many
 times on other arrays of that signature: their data pointers are read at each call. Workspaces come from a
 free list that the tape owns, so that a run allocates nothing but its results, and several threads can run
 one tape at a time.
 """
 
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF
 from libc.math cimport INFINITY
-from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
 
 cimport numpy as cnp
+import numpy as np
 from scipy.linalg.cython_blas cimport cgemm, cgemv, dgemm, dgemv, sgemm, sgemv, zgemm, zgemv
 
 cnp.import_array()
+
+cdef extern from "numpy/arrayobject.h":
+    object PyArray_NewFromDescr(PyTypeObject *subtype, cnp.dtype descr, int nd, cnp.npy_intp *dims,
+                                cnp.npy_intp *strides, void *data, int flags, PyObject *obj)
+    object PyArray_Scalar(void *data, cnp.dtype dtype, object base)
 
 cdef extern from "tape.h" nogil:
     ctypedef struct fb_operand:
@@ -24,6 +33,8 @@ cdef extern from "tape.h" nogil:
         int64_t batch, m, n, k
         double alpha, beta, cost
         fb_operand a, b, c
+        const void *detail
+    int FB_CLUSTER, FB_CALL
     ctypedef struct fb_blas:
         void *gemm
         void *gemv
@@ -35,6 +46,24 @@ cdef extern from "functions.h" nogil:
     ctypedef void (*fb_map)(int64_t n, const void *x, void *y) noexcept
     fb_map **fb_maps_base  # [float64][function]
     fb_map **fb_map_table
+
+cdef extern from "cluster.h" nogil:
+    int FB_AXES
+    ctypedef struct fb_micro:
+        uint16_t op, d, a, b, c
+    ctypedef struct fb_access:
+        int64_t slot, offset
+        int64_t *strides
+        double constant
+        int32_t type, kind, place, reg
+    ctypedef struct fb_cluster:
+        int32_t dtype
+        int32_t n_accesses, n_ops, n_registers
+        int64_t *shape
+        int64_t tile_rows, tile_columns
+        fb_access *accesses
+        fb_micro *ops
+        int16_t *buffer_of
 
 fb_blas_table[0].gemm = <void *> sgemm
 fb_blas_table[0].gemv = <void *> sgemv
@@ -64,11 +93,10 @@ cdef double SMALL = 2e4
 # Flops between two looks for Ctrl-C, about 50 ms on one core.
 cdef double BUDGET = 1e9
 
-cdef int[4] TYPENUMS = [cnp.NPY_FLOAT, cnp.NPY_DOUBLE, cnp.NPY_CFLOAT, cnp.NPY_CDOUBLE]
-
 
 cdef struct Layout:
     # One argument: a strided array, or a Python scalar, which is converted at each call.
+    bint is_scalar
     int typenum
     int ndim
     cnp.npy_intp[MAX_DIMS] shape
@@ -76,17 +104,24 @@ cdef struct Layout:
     cnp.npy_intp low, high           # bytes that an element can lie before and behind the data pointer
 
 
-cdef int fill_layout(Layout *layout, int typenum, int itemsize, tuple shape, tuple strides) except -1:
+cdef int fill_layout(Layout *layout, tuple given) except -1:
+    # (dtype, shape, strides in bytes) of an array, (dtype, type) of a scalar
     cdef int i
+    cdef tuple shape
+    cdef cnp.dtype dtype = given[0]
+    layout.typenum = dtype.num
+    layout.is_scalar = len(given) == 2
+    if layout.is_scalar:
+        return 0
+    shape = given[1]
     if len(shape) > MAX_DIMS:
         raise ValueError(f"Tape: an array must have at most {MAX_DIMS} axes; got {len(shape)}")
-    layout.typenum = typenum
     layout.ndim = <int> len(shape)
     layout.low = 0
-    layout.high = itemsize
+    layout.high = dtype.itemsize
     for i in range(layout.ndim):
         layout.shape[i] = shape[i]
-        layout.strides[i] = strides[i]
+        layout.strides[i] = given[2][i]
         if layout.shape[i] == 0:
             layout.high = 0
         elif layout.strides[i] < 0:
@@ -104,9 +139,54 @@ cdef inline bint has_layout(cnp.ndarray array, const Layout *layout) noexcept:
             or not cnp.PyArray_ISBEHAVED_RO(array)):
         return False
     for i in range(layout.ndim):
-        if shape[i] != layout.shape[i] or strides[i] != layout.strides[i]:
+        if shape[i] != layout.shape[i]:
+            return False
+        # the stride of an axis of length 1 is never used, and none is where an axis has length 0
+        if strides[i] != layout.strides[i] and shape[i] != 1 and layout.high != 0:
             return False
     return True
+
+
+cdef fb_cluster *new_cluster(int dtype, tuple given) except NULL:
+    """A cluster from ``(shape, tile, accesses, operations, number of registers, buffer of each register)``."""
+    cdef fb_cluster *t
+    cdef fb_access *access
+    cdef fb_micro *op
+    cdef int i, j
+    shape, tile, accesses, operations, registers, buffer_of = given
+    t = <fb_cluster *> calloc(1, sizeof(fb_cluster))
+    if t == NULL:
+        raise MemoryError("Tape: no memory for a cluster")
+    t.accesses = <fb_access *> calloc(max(len(accesses), 1), sizeof(fb_access))
+    t.ops = <fb_micro *> calloc(max(len(operations), 1), sizeof(fb_micro))
+    t.buffer_of = <int16_t *> calloc(max(registers, 1), sizeof(int16_t))
+    if t.accesses == NULL or t.ops == NULL or t.buffer_of == NULL:
+        free_cluster(t)
+        raise MemoryError("Tape: no memory for a cluster")
+    t.dtype = dtype
+    t.n_accesses, t.n_ops, t.n_registers = len(accesses), len(operations), registers
+    t.tile_rows, t.tile_columns = tile
+    for i in range(FB_AXES):
+        t.shape[i] = shape[i]
+    for i, line in enumerate(accesses):
+        access = t.accesses + i
+        (access.slot, access.offset, strides, access.constant, access.type, access.kind, access.place,
+         access.reg) = line
+        for j in range(FB_AXES):
+            access.strides[j] = strides[j]
+    for i, line in enumerate(operations):
+        op = t.ops + i
+        op.op, op.d, op.a, op.b, op.c = line
+    for i in range(registers):
+        t.buffer_of[i] = buffer_of[i]
+    return t
+
+
+cdef void free_cluster(fb_cluster *t) noexcept:
+    free(t.accesses)
+    free(t.ops)
+    free(t.buffer_of)
+    free(t)
 
 
 cdef class Tape:
@@ -114,68 +194,83 @@ cdef class Tape:
 
     Parameters
     ----------
-    dtype : int
-        0 to 3 for float32, float64, complex64, complex128; the same for all arrays.
     inputs : list
-        One entry an argument: ``(shape, strides in bytes)`` of an array, or the type of a Python scalar.
+        One entry an argument: ``(dtype, shape, strides in bytes)`` of an array, ``(dtype, type)`` of a Python scalar,
+        which is converted to the dtype at each call.
     outputs : list
-        ``(shape, strides in bytes)`` of each result.
+        ``(dtype, shape, strides in bytes)`` of each result.
+    constants : list of arrays, C-contiguous
+        Kept by reference.
     instructions : list of tuples
-        ``(opcode, flags, batch, m, n, k, alpha, beta, cost, a, b, c)`` with operands
-        ``(slot, offset, rs, cs, bs)``; slots number the inputs, then the outputs, then the arena.
+        ``(opcode, dtype, flags, batch, m, n, k, alpha, beta, cost, a, b, c, detail)`` with operands
+        ``(slot, offset, rs, cs, bs)``; slots number the inputs, the outputs, the constants, then the arena. The detail
+        of a cluster or a call is a tuple, see `new_cluster` and `call`.
     arena : int
-        Elements of scratch.
+        Bytes of scratch.
+    objects : int
+        How many Python objects calls leave for each other.
+    report : object, optional
+        Whatever the compiler wants to say of this plan.
     """
 
     cdef fb_instruction *code
     cdef int64_t count
-    cdef int dtype
-    cdef int n_inputs, n_outputs, n_slots
-    cdef Layout *layouts            # inputs, then outputs; a scalar has typenum -1
+    cdef int n_inputs, n_outputs, n_slots, n_objects
+    cdef Layout *layouts            # inputs, then outputs
     cdef tuple scalar_types
+    cdef list constants, calls, outputs
     cdef size_t header, workspace   # bytes of pointer table and scalars; of all
     cdef void *idle                 # workspaces not in use, each points to the next
     cdef readonly double cost       # flops
-    cdef readonly object report     # whatever the lowering wants to say of this plan
+    cdef readonly object report
 
-    def __cinit__(self, int dtype, list inputs, list outputs, list instructions, int64_t arena, report=None):
+    def __cinit__(self, list inputs, list outputs, list constants, list instructions, int64_t arena,
+                  int objects=0, report=None):
         cdef fb_instruction *t
-        cdef int i, itemsize = (4, 8, 8, 16)[dtype]
-        self.dtype = dtype
+        cdef int i
         self.n_inputs = <int> len(inputs)
         self.n_outputs = <int> len(outputs)
-        self.n_slots = self.n_inputs + self.n_outputs + 1
+        self.n_slots = self.n_inputs + self.n_outputs + <int> len(constants) + 1
+        self.n_objects = objects
         self.count = len(instructions)
         self.report = report
+        self.constants, self.outputs = constants, outputs
+        self.calls = []
         self.cost = 0
         self.layouts = <Layout *> calloc(self.n_slots, sizeof(Layout))
         self.code = <fb_instruction *> calloc(max(self.count, 1), sizeof(fb_instruction))
         if self.layouts == NULL or self.code == NULL:
             raise MemoryError("Tape: no memory for the instructions")
-        self.scalar_types = tuple(argument if isinstance(argument, type) else None for argument in inputs)
+        self.scalar_types = tuple([argument[1] if len(argument) == 2 else None for argument in inputs])
         for i, argument in enumerate(inputs + outputs):
-            if isinstance(argument, type):
-                self.layouts[i].typenum = -1
-            else:
-                fill_layout(&self.layouts[i], TYPENUMS[dtype], itemsize, argument[0], argument[1])
+            fill_layout(&self.layouts[i], argument)
         for i, line in enumerate(instructions):
             t = self.code + i
-            t.dtype = dtype
-            (t.opcode, t.flags, t.batch, t.m, t.n, t.k, t.alpha, t.beta, t.cost, a, b, c) = line
+            (t.opcode, t.dtype, t.flags, t.batch, t.m, t.n, t.k, t.alpha, t.beta, t.cost, a, b, c, detail) = line
             t.a.slot, t.a.offset, t.a.rs, t.a.cs, t.a.bs = a
             t.b.slot, t.b.offset, t.b.rs, t.b.cs, t.b.bs = b
             t.c.slot, t.c.offset, t.c.rs, t.c.cs, t.c.bs = c
+            if t.opcode == FB_CLUSTER:
+                t.detail = new_cluster(t.dtype, detail)
+            elif t.opcode == FB_CALL:
+                t.k = len(self.calls)
+                self.calls.append(detail)
             self.cost += t.cost
-        self.header = (self.n_slots + 2 * self.n_inputs) * 8
+        self.header = (self.n_slots + 2 * (self.n_inputs + self.n_outputs)) * 8
         self.header = (self.header + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-        self.workspace = self.header + arena * itemsize
+        self.workspace = self.header + arena
 
     def __dealloc__(self):
         cdef void *workspace
+        cdef int64_t i
         while self.idle != NULL:
             workspace = self.idle
             self.idle = (<void **> workspace)[0]
             free(((<void **> workspace) - 1)[0])
+        if self.code != NULL:
+            for i in range(self.count):
+                if self.code[i].detail != NULL:
+                    free_cluster(<fb_cluster *> self.code[i].detail)
         free(self.code)
         free(self.layouts)
 
@@ -209,46 +304,112 @@ cdef class Tape:
         return True
 
     cdef inline bint accepts_leaf(self, int i, object leaf) noexcept:
-        if self.layouts[i].typenum < 0:
+        if self.layouts[i].is_scalar:
             return <object> type(leaf) is <object> self.scalar_types[i]
         return cnp.PyArray_CheckExact(leaf) and has_layout(<cnp.ndarray> leaf, &self.layouts[i])
 
     cdef inline int set_input(self, char **slots, int i, object value) except -1:
-        if self.layouts[i].typenum >= 0:
+        if not self.layouts[i].is_scalar:
             slots[i] = <char *> cnp.PyArray_DATA(<cnp.ndarray> value)
             return 0
         return self.set_scalar(slots, i, value)
 
     cdef int set_scalar(self, char **slots, int i, object value) except -1:
-        # Python numbers and NumPy scalars stand behind the pointer table, in the dtype of the tape.
-        cdef char *place
+        # Python numbers and NumPy scalars stand behind the pointer table, in the dtype of the layout.
+        cdef int typenum = self.layouts[i].typenum
+        cdef char *place = <char *> (slots + self.n_slots + 2 * i)
         cdef double complex z
-        place = <char *> (slots + self.n_slots + 2 * i)
+        slots[i] = place
+        if typenum == cnp.NPY_DOUBLE and type(value) is float:
+            (<double *> place)[0] = <double> value
+            return 0
         z = value
-        if self.dtype == 0:
+        if typenum == cnp.NPY_FLOAT:
             (<float *> place)[0] = <float> z.real
-        elif self.dtype == 1:
+        elif typenum == cnp.NPY_DOUBLE:
             (<double *> place)[0] = z.real
-        elif self.dtype == 2:
+        elif typenum == cnp.NPY_CFLOAT:
             (<float *> place)[0] = <float> z.real
             (<float *> place)[1] = <float> z.imag
         else:
             (<double complex *> place)[0] = z
-        slots[i] = place
         return 0
+
+    cdef inline char *number_place(self, char **slots, int i) noexcept:
+        # where a result without axes stands, behind the pointer table and the numbers among the arguments
+        return <char *> (slots + self.n_slots + 2 * (self.n_inputs + i))
+
+    cdef inline object number_at(self, char **slots, int i):
+        cdef int typenum = self.layouts[self.n_inputs + i].typenum
+        return PyArray_Scalar(self.number_place(slots, i), cnp.PyArray_DescrFromType(typenum), None)
+
+    cdef inline void set_constants(self, char **slots) noexcept:
+        cdef int i, first = self.n_inputs + self.n_outputs
+        for i in range(first, self.n_slots - 1):
+            slots[i] = <char *> cnp.PyArray_DATA(<cnp.ndarray> self.constants[i - first])
+        slots[self.n_slots - 1] = <char *> slots + self.header
 
     cdef int execute(self, char **slots) except -1:
         cdef int64_t at = 0
-        slots[self.n_slots - 1] = <char *> slots + self.header
+        cdef list objects
+        self.set_constants(slots)
         if self.cost < SMALL:
             fb_run(self.code, 0, self.count, slots, INFINITY)
             return 0
+        objects = [None] * self.n_objects
         while True:
+            if at < self.count and self.code[at].opcode == FB_CALL:
+                self.call(slots, self.calls[self.code[at].k], objects)
+                at += 1
+                continue
             with nogil:
                 at = fb_run(self.code, at, self.count, slots, BUDGET)
             if at >= self.count:
                 return 0
             PyErr_CheckSignals()
+
+    cdef int call(self, char **slots, tuple call, list objects) except -1:
+        """A step that Python runs: ``(function, arguments, keywords, result, where)``.
+
+        Arguments and result are ``("array", (slot, bytes, shape, strides, dtype))``, ``("object", number)`` or
+        ``("plain", value)``. The function gets copies, never views of the arena.
+        """
+        cdef list arguments = []
+        function, given, keywords, result, where = call
+        for kind, value in <list> given:
+            if kind == "array":
+                value = self.array_at(slots, value)
+                value = value[()] if value.ndim == 0 else value.copy()
+            elif kind == "object":
+                value = objects[value]
+            arguments.append(value)
+        y = function(*arguments, **keywords)
+        kind, place = result
+        if kind == "object":
+            objects[place] = y
+            return 0
+        out = self.array_at(slots, place)
+        if np.shape(y) != out.shape:
+            raise ValueError(
+                f"{getattr(function, '__name__', function)}: the result must be {out.shape} because it was when the "
+                f"program was compiled; got {np.shape(y)}, at {where}"
+            )
+        out[...] = y
+        return 0
+
+    cdef object array_at(self, char **slots, tuple place):
+        # an array over the memory of a plan, for the duration of a call
+        cdef cnp.npy_intp[32] shape
+        cdef cnp.npy_intp[32] strides
+        cdef int i, ndim = <int> len(place[2])
+        cdef cnp.dtype dtype = place[4]
+        for i in range(ndim):
+            shape[i] = place[2][i]
+            strides[i] = place[3][i]
+        Py_INCREF(dtype)
+        return PyArray_NewFromDescr(
+            <PyTypeObject *> cnp.ndarray, dtype, ndim, shape, strides,
+            slots[<int> place[0]] + <int64_t> place[1], cnp.NPY_ARRAY_WRITEABLE, NULL)
 
     cdef cnp.ndarray new_output(self, int i):
         cdef Layout *layout = &self.layouts[self.n_inputs + i]
@@ -300,6 +461,13 @@ cdef class Tape:
             self.release(slots)
         return results
 
+    def bound(self, list inputs, list outputs):
+        """A function without arguments that runs on these arrays, for measurements."""
+        for i, x in enumerate(inputs + outputs):
+            if not has_layout(<cnp.ndarray?> x, &self.layouts[i]):
+                raise ValueError(f"Tape.bound: array {i} does not have the recorded dtype, shape and strides")
+        return BoundTape(self, inputs, outputs)
+
     def fits(self, *inputs):
         """Whether the inputs have the recorded dtypes, shapes and strides."""
         cdef int i
@@ -314,8 +482,32 @@ cdef class Tape:
         """Whether `out` has the dtype, shape and strides of the only result."""
         return has_layout(out, &self.layouts[self.n_inputs])
 
+    def output_layouts(self):
+        """``(dtype, shape, strides in bytes)`` of each result."""
+        return self.outputs
+
     def __len__(self):
         return self.count
+
+
+cdef class BoundTape:
+    """A tape with its arrays: called without arguments, writes to the outputs."""
+
+    cdef Tape tape
+    cdef list arrays
+
+    def __cinit__(self, Tape tape, list inputs, list outputs):
+        self.tape, self.arrays = tape, inputs + outputs
+
+    def __call__(self):
+        cdef char **slots = self.tape.acquire()
+        cdef int i
+        try:
+            for i in range(len(self.arrays)):
+                slots[i] = <char *> cnp.PyArray_DATA(<cnp.ndarray> self.arrays[i])
+            self.tape.execute(slots)
+        finally:
+            self.tape.release(slots)
 
 
 cdef inline bint ranges_meet(cnp.ndarray x, const Layout *a, cnp.ndarray y, const Layout *b) noexcept:
@@ -403,7 +595,7 @@ cdef class TapedOperator:
         if ranges_meet(out, layout, X, &tape.layouts[0]):
             return True
         for i in range(1, tape.n_inputs):
-            if (tape.layouts[i].typenum >= 0
+            if (not tape.layouts[i].is_scalar
                     and ranges_meet(out, layout, <cnp.ndarray> self.leaves[i - 1], &tape.layouts[i])):
                 return True
         return False
@@ -435,3 +627,6 @@ def map_function(str name, cnp.ndarray x, str kernels=instruction_set):
     y = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), typenum, 0)
     run(cnp.PyArray_SIZE(x), cnp.PyArray_DATA(x), cnp.PyArray_DATA(<cnp.ndarray> y))
     return y
+
+
+include "plan.pxi"

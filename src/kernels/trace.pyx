@@ -70,6 +70,7 @@ cdef class Trace:
 
     cdef readonly long level
     cdef readonly bint ended          # the function has returned, or failed
+    cdef readonly bint replayed       # steps run again on other values: no branch may depend on these
 
 
 @cython.trashcan(True)
@@ -167,6 +168,16 @@ cdef Traced trace_input(object value, Trace trace):
 cdef inline object snapshot(object value):
     # what a name stands for now: in-place operations move the name, not this
     return wrap((<Traced> value).current()) if type(value) is Traced else value
+
+
+def is_replayed(Traced traced):
+    """Whether a value belongs to a trace whose steps will run again on other values, at this level or below."""
+    cdef object value = traced
+    while type(value) is Traced:
+        if (<Traced> value)._node.trace.replayed:
+            return True
+        value = (<Traced> value)._node.value
+    return False
 
 
 def node_of(Traced traced):
@@ -601,7 +612,13 @@ cdef class Traced:
         return call(np.copy, (self,), {})
 
     def __bool__(self):
-        return bool(self.current().value)
+        cdef Node node = self.current()
+        if node.trace.replayed:
+            raise TraceError(
+                f"bool: a branch must not depend on a traced value under compile because other values would take the "
+                f"other branch; got one at {node.where}: use np.where, fb.cond or fb.scan, or leave compile away"
+            )
+        return bool(node.value)
 
     # Arithmetic
 
@@ -922,13 +939,15 @@ cdef bint same_index(object a, object b):
     return a is b
 
 
-def trace(function, values):
+def trace(function, values, replayed=False):
     """Run ``function`` on traced inputs of a new level; return the input nodes and what it returned.
 
     Parameters
     ----------
     function : callable of as many values
     values : sequence of plain or traced values
+    replayed : bool
+        Whether the steps are to run again on other values: then a branch on a traced value is an error.
 
     Returns
     -------
@@ -938,6 +957,7 @@ def trace(function, values):
     """
     cdef Trace this = Trace.__new__(Trace)
     this.level = next(levels)
+    this.replayed = replayed
     cdef list inputs = [trace_input(value, this) for value in values]
     nodes = [(<Traced> traced)._node for traced in inputs]
     try:

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import optree
 
-from .._trace import Traced
+from .._trace import Traced, is_replayed
 from .table import RULES, record
 
 __all__ = ["cond", "rule", "scan"]
@@ -97,10 +97,15 @@ def scan(step, state, xs):
 def cond(flag, f, g, *arguments):
     """``f(*arguments)`` if the flag is true, else ``g(*arguments)``.
 
+    Under `compile` both are computed, and the flag selects among the results.
+
     Examples
     --------
     >>> import numpy as np, fastbs as fb
     >>> fb.grad(lambda x: fb.cond(x > 0, np.sin, np.cos, x))(0.0).round(3)
     np.float64(-0.0)
     """
+    if type(flag) is Traced and is_replayed(flag):
+        # a tape computes both, and takes one of them each time it runs
+        return optree.tree_map(functools.partial(np.where, flag), f(*arguments), g(*arguments))
     return f(*arguments) if flag else g(*arguments)

@@ -1,0 +1,169 @@
+"""From a program to its tape: the passes in their order, then slots for buffers."""
+
+import numpy as np
+
+from .._tape import Tape
+from .._trace import Traced, node_of, steps, trace
+from .arena import place
+from .clusters import CONSTANT, TYPES
+from .lowering import CALL, CLUSTER, Lowering, NotLowerable, Object
+from .program import from_nodes
+from .simplify import common_subexpressions, simplify
+from .views import Buffer, View
+
+__all__ = ["PASSES", "assemble", "lower", "optimized", "recorded"]
+
+MAX_AXES = 8  # of an argument of a tape
+NOTHING = (0, 0, 0, 0, 0)
+
+PASSES = {"simplify": simplify, "common_subexpressions": common_subexpressions}
+
+
+def optimized(program, passes=tuple(PASSES)):
+    """The program after the passes of these names."""
+    for name in passes:
+        program = PASSES[name](program)
+    return program
+
+
+def lower(function, values, outs=None):
+    """The tape of ``function(*values)``, or None if a step has no kernel.
+
+    Parameters
+    ----------
+    function : callable
+        Takes as many traced values and returns one or a tuple of them; written in NumPy.
+    values : sequence of arrays and numbers
+        Examples: their dtypes, shapes and strides become the signature.
+    outs : list of arrays, optional
+        Results in the memory order that is wanted; C order without it.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            inputs, results = recorded(function, values)
+    except Exception:  # a user's apply may do what cannot be recorded: NumPy then runs it
+        return None
+    if not results or None in results:
+        return None
+    dtypes = {x.value.dtype for x in inputs if hasattr(x.value, "dtype")}
+    try:
+        program = optimized(from_nodes(inputs, results, steps(results)))
+        scalar_dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(float)
+        if dtypes:
+            raise NotLowerable("several dtypes")
+        layouts = [layout_of(value, scalar_dtype) for value in values]
+        if outs is None:
+            outs = [np.empty(y.shape, y.dtype) for y in program.outputs]
+        return assemble(program, layouts, [layout_of(out) for out in outs])
+    except (NotLowerable, TypeError):
+        return None
+
+
+def recorded(function, values):
+    """The steps of the inputs and of the results, None for a result that does not depend on the inputs."""
+    inputs, results, level = trace(function, values)
+    results = results if isinstance(results, tuple) else (results,)
+    return inputs, [node_of(y) if type(y) is Traced and y.level == level else None for y in results]
+
+
+def layout_of(value, scalar_dtype=None):
+    """What a tape needs to know of an argument: ``(dtype, shape, strides in bytes)``, ``(dtype, type)`` of a number."""
+    if isinstance(value, np.ndarray):
+        return value.dtype, value.shape, value.strides
+    return scalar_dtype or np.dtype(float), type(value)
+
+
+def view_of(kind, number, layout):
+    """The view of an argument or result with this layout."""
+    dtype, shape, *strides = layout
+    if not strides:
+        return View(Buffer(kind, number, dtype, 1), (), ())
+    if len(shape) > MAX_AXES:
+        raise NotLowerable("too many axes")
+    if any(s % dtype.itemsize for s in strides[0]):
+        raise NotLowerable("strides that are no whole number of elements")
+    return View(Buffer(kind, number, dtype, 0), shape, tuple([s // dtype.itemsize for s in strides[0]]))
+
+
+def assemble(program, inputs, outputs, calls=False, report=None):
+    """The tape of a program.
+
+    Parameters
+    ----------
+    program : Program
+    inputs, outputs : lists of layouts, as `layout_of` gives them
+    calls : bool
+        Whether steps without kernels may call back into Python.
+    report : callable, optional
+        Makes the tape's report of the `Lowering` and the bytes of the arena.
+
+    Raises
+    ------
+    NotLowerable
+        If a step has no kernel, and may not call.
+    """
+    to = Lowering(
+        program,
+        [view_of("input", i, layout) for i, layout in enumerate(inputs)],
+        [view_of("output", i, layout) for i, layout in enumerate(outputs)],
+        calls,
+    )
+    to.run()
+    temporaries = list(to.buffers["temporary"])
+    offsets, arena = place(
+        [[b.number for b in line.buffers if b.kind == "temporary"] for line in to.code],
+        [buffer.nbytes for buffer in temporaries],
+    )
+    first = {"input": 0, "output": len(inputs), "constant": len(inputs) + len(outputs)}
+    arena_slot = first["constant"] + len(to.buffers["constant"])
+
+    def slot_of(buffer):
+        """The slot of a buffer, and its offset there in elements."""
+        if buffer.kind == "temporary":
+            return arena_slot, offsets[buffer.number] // buffer.dtype.itemsize
+        return first[buffer.kind] + buffer.number, 0
+
+    def operand(given):
+        if given is None:
+            return NOTHING
+        buffer, offset, rs, cs, bs = given
+        slot, start = slot_of(buffer)
+        return slot, start + offset, rs, cs, bs
+
+    def array(view):
+        """What a call needs to make an array of a view: slot, offset in bytes, shape, strides in bytes, dtype."""
+        slot, start = slot_of(view.buffer)
+        size = view.dtype.itemsize
+        return slot, (start + view.offset) * size, view.shape, tuple([s * size for s in view.strides]), view.dtype
+
+    def call(code):
+        arguments = [
+            ("array", array(a)) if type(a) is View else ("object", a.number) if type(a) is Object else ("plain", a)
+            for a in code.arguments
+        ]
+        result = ("object", code.result.number) if type(code.result) is Object else ("array", array(code.result))
+        return code.function, arguments, code.keywords, result, code.where
+
+    def cluster(code):
+        accesses = []
+        for a in code.accesses:
+            if a.kind == CONSTANT:
+                accesses.append((0, 0, (0,) * 6, a.constant, 0, a.kind, a.place, a.register))
+            else:
+                slot, start = slot_of(a.view.buffer)
+                accesses.append(
+                    (slot, start + a.view.offset, a.strides, 0.0, TYPES[a.view.dtype], a.kind, a.place, a.register)
+                )
+        return code.shape, code.tile, accesses, code.operations, code.registers, code.buffer_of
+
+    instructions = []
+    for line in to.code:
+        detail = cluster(line.detail) if line.opcode == CLUSTER else call(line.detail) if line.opcode == CALL else None
+        instructions.append((
+            line.opcode, line.dtype, line.flags, line.batch, line.m, line.n, line.k, line.alpha, line.beta, line.cost,
+            operand(line.a), operand(line.b), operand(line.c), detail,
+        ))  # fmt: skip
+    return Tape(
+        inputs, outputs, [kept for _, kept in to.buffers["constant"]], instructions, arena, to.objects,
+        None if report is None else report(to, arena),
+    )  # fmt: skip

@@ -1,0 +1,328 @@
+"""A cluster as micro operations on registers: what is read, computed, stored and reduced in one loop over tiles."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .elementwise import COST, MICRO_OPS, line_of
+from .fuse import REDUCTIONS, is_alias
+from .program import Step
+from .simplify import number
+from .views import View, merge
+
+__all__ = ["Access", "ClusterCode", "cluster_code"]
+
+LOAD, CONSTANT, STORE, SUM, GREATEST, LEAST = range(6)
+BUFFER, DIRECT, FIXED = range(3)
+AXES, BUFFERS, REGISTERS, SCALARS = 6, 24576, 240, 1024  # as in cluster.h
+LONGEST = 1024  # elements of a tile
+TYPES = {np.dtype(t): i for t, i in (("f4", 0), ("f8", 1), ("?", 4), ("i4", 5), ("i8", 6))}
+KINDS = {"sum": SUM, "mean": SUM, "max": GREATEST, "min": LEAST}
+PRODUCTS = {("add", 0): "muladd", ("add", 1): "muladd", ("sub", 0): "mulsub", ("sub", 1): "submul"}
+
+
+class TooLarge(Exception):
+    """The cluster needs more axes or registers than there are."""
+
+
+@dataclass
+class Access:
+    """What an access of cluster.h says; `strides` on the axes of the space, the buffer instead of a slot."""
+
+    kind: int
+    register: int
+    view: View | None = None
+    strides: tuple = ()
+    constant: float = 0.0
+    place: int = BUFFER
+
+
+@dataclass
+class ClusterCode:
+    """One cluster, all but the slots of its buffers."""
+
+    real: np.dtype
+    shape: tuple
+    tile: tuple
+    accesses: list
+    operations: list
+    registers: int
+    buffer_of: list
+    cost: float
+    names: list = field(default_factory=list)
+
+
+class Writer:
+    """Writes the micro operations of one cluster; registers are numbered as they are needed, each written once."""
+
+    def __init__(self, to, cluster):
+        self.to, self.cluster = to, cluster
+        self.operations = []  # (name, result, arguments)
+        self.loads, self.constants = {}, {}  # key -> Access
+        self.register_of = {}  # id(member) -> register
+        self.count = 0
+        self.cost = 0.0
+
+    def new(self):
+        self.count += 1
+        return self.count - 1
+
+    def __call__(self, name, *arguments):
+        result = self.new()
+        self.operations.append((name, result, arguments))
+        self.cost += COST.get(name, 1.0)
+        return result
+
+    def number(self, value):
+        key = repr(float(value))
+        if key not in self.constants:
+            self.constants[key] = Access(CONSTANT, self.new(), constant=float(value))
+        return self.constants[key].register
+
+    def is_number(self, register, value):
+        access = self.constants.get(repr(float(value)))
+        return access is not None and access.register == register
+
+    def operand(self, value, shape):
+        """The register of an argument of a member of this shape."""
+        if type(value) is Step:
+            if id(value) in self.register_of:
+                return self.register_of[id(value)]
+            return self.load(self.to.view(value), shape)
+        if type(value) is View:
+            return self.load(value, shape)
+        if isinstance(value, (bool, np.bool_)):
+            return self.number(float(value))
+        if np.ndim(value) == 0:
+            return self.number(value)
+        same = number(value)
+        if same is not None:
+            return self.number(same)
+        return self.load(self.to.constant(np.asarray(value)), shape)
+
+    def load(self, view, shape):
+        strides = squeezed(view.broadcast(shape).strides, shape)
+        key = (id(view.buffer), view.offset, strides)
+        if key not in self.loads:
+            self.loads[key] = Access(LOAD, self.new(), view, strides)
+        return self.loads[key].register
+
+    def write(self, step):
+        """One member; returns its register."""
+        if is_alias(step):
+            register = self.operand(step.arguments[0], step.arguments[0].shape)
+        elif step.function in REDUCTIONS:
+            return self.operand(step.arguments[0], step.arguments[0].shape)
+        else:
+            arguments = step.arguments[:1] if step.function in self.to.first_only else step.arguments
+            register = line_of(step)(self, *[self.operand(a, step.shape) for a in arguments])
+        self.register_of[id(step)] = register
+        return register
+
+
+def squeezed(strides, shape):
+    return tuple([s for s, n in zip(strides, shape, strict=True) if n != 1])
+
+
+def reduction_strides(step, out):
+    """The strides of the result on the axes of what is reduced: 0 where it is reduced."""
+    x = step.arguments[0]
+    axes = step.keywords.get("axis", tuple(range(-x.ndim, 0)))
+    axes = {i % x.ndim for i in ((axes,) if isinstance(axes, int) else axes)}
+    rest = iter(out.strides)
+    strides = []
+    for i in range(x.ndim):
+        if i in axes:
+            strides.append(0)
+            if step.keywords.get("keepdims"):
+                next(rest)
+        else:
+            strides.append(next(rest))
+    return squeezed(strides, x.shape)
+
+
+def reduced_count(step):
+    """How many elements one result of a reduction is made of."""
+    return math.prod(step.arguments[0].shape) // max(math.prod(step.shape), 1)
+
+
+def cluster_code(to, cluster, outside):
+    """The code of a cluster.
+
+    Parameters
+    ----------
+    to : Lowering
+        Gives the views of arguments, and the destinations of members that are needed outside.
+    cluster : Cluster
+    outside : callable, step -> bool
+        Whether a member is needed outside of its cluster.
+
+    Returns
+    -------
+    ClusterCode
+    """
+    real = cluster.real or np.dtype(float)
+    writer = Writer(to, cluster)
+    stores = []  # Access of stores and reductions
+    for step in cluster.members:
+        register = writer.write(step)
+        if step.function in REDUCTIONS:
+            out = to.destination(step)
+            kind = KINDS[REDUCTIONS[step.function]]
+            stores.append(Access(kind, register, out, reduction_strides(step, out)))
+            to.values[id(step)] = out
+        elif outside(step):
+            out = to.destination(step)
+            stores.append(Access(STORE, register, out, squeezed(out.strides, out.shape)))
+            to.values[id(step)] = out
+    accesses = [*writer.loads.values(), *writer.constants.values(), *stores]
+    shape, accesses = in_loops(cluster.space, accesses)
+    operations = with_products(writer.operations, {a.register for a in stores})
+    code = ClusterCode(real, shape, (1, 1), accesses, operations, 0, [], 0.0)
+    code.cost = writer.cost * math.prod(cluster.space) + 10.0 * len(operations)
+    code.names = [getattr(step.function, "__name__", str(step.function)) for step in cluster.members]
+    assign(code, math.prod(cluster.space) == 1)
+    return code
+
+
+def in_loops(space, accesses):
+    """The index space as at most `AXES` axes in the order in which the largest result lies; neighbours are joined."""
+    memory = [a for a in accesses if a.kind != CONSTANT]
+    stores = [a for a in memory if a.kind == STORE] or memory
+    leader = max(stores, key=lambda a: sum(s != 0 for s in a.strides), default=None)
+    order = range(len(space)) if leader is None else sorted(range(len(space)), key=lambda i: -abs(leader.strides[i]))
+    axes = merge([space[i] for i in order], *[[a.strides[i] for i in order] for a in memory])
+    if len(axes) > AXES:
+        raise TooLarge
+    missing = AXES - len(axes)
+    for k, access in enumerate(memory):
+        access.strides = (0,) * missing + tuple([inner[k] for _, inner in axes])
+    return (1,) * missing + tuple([n for n, _ in axes]), accesses
+
+
+def with_products(operations, kept):
+    """Products that are only added to something become one operation with the sum."""
+    uses = {}
+    for _, _, arguments in operations:
+        for a in arguments:
+            uses[a] = uses.get(a, 0) + 1
+    products = {
+        r: arguments for name, r, arguments in operations if name == "times" and uses.get(r) == 1 and r not in kept
+    }
+    taken, result = set(), []
+    for name, register, arguments in operations:
+        for k in (0, 1):
+            if (name, k) in PRODUCTS and arguments[k] in products and arguments[0] != arguments[1]:
+                taken.add(arguments[k])
+                name, arguments = PRODUCTS[name, k], (*products[arguments[k]], arguments[1 - k])
+                break
+        result.append((name, register, arguments))
+    return [line for line in result if line[1] not in taken]
+
+
+def assign(code, is_one):
+    """Physical registers and their buffers, the tile, and where each access meets memory."""
+    last = {}
+    for at, (_, _, arguments) in enumerate(code.operations):
+        for a in arguments:
+            last[a] = at
+    made = {register for _, register, _ in code.operations}
+    direct_store = {}
+    for access in code.accesses:
+        if access.kind >= STORE:
+            last[access.register] = len(code.operations)
+        if access.kind == STORE and access.register in made and access.view.dtype == code.real:
+            direct_store.setdefault(access.register, access)
+    physical, names = {}, iter(range(10**6))
+    for access in code.accesses:
+        if access.kind <= CONSTANT:
+            physical[access.register] = next(names)
+    # results that go straight to memory have registers of their own, others are used again
+    free = []
+    temporaries = set()
+    for at, (_, register, arguments) in enumerate(code.operations):
+        # a result may take the place of an argument
+        free.extend(physical[a] for a in dict.fromkeys(arguments) if last[a] == at and physical[a] in temporaries)
+        if register in direct_store or not free:
+            physical[register] = next(names)
+        else:
+            physical[register] = free.pop()
+        if register not in direct_store:
+            temporaries.add(physical[register])
+        if register not in last:  # nothing needs it
+            free.append(physical[register])
+    count = len(set(physical.values()))
+    if count > (SCALARS if is_one else REGISTERS):
+        raise TooLarge
+    code.registers = count
+    code.operations = [
+        (
+            MICRO_OPS[name],
+            physical[r],
+            *[physical[a] for a in arguments],
+            *(physical[arguments[0]],) * (3 - len(arguments)),
+        )
+        for name, r, arguments in code.operations
+    ]
+    for access in code.accesses:
+        access.register = physical[access.register]
+    code.buffer_of = list(range(count))
+    if is_one:
+        return
+    choose_tile(code, {physical[r]: a for r, a in direct_store.items()})
+
+
+def choose_tile(code, direct_store):
+    """The largest tile whose buffers fit; a register that lies in memory needs none."""
+    room = BUFFERS // code.real.itemsize
+    for buffers in (count_buffers(code, direct_store, room), code.registers):
+        code.tile = tile_of(code.shape, room // max(buffers, 1))
+        in_memory = set_places(code, direct_store)
+        if (code.registers - len(in_memory)) * math.prod(code.tile) <= room:
+            break
+    numbers = iter(range(code.registers))
+    code.buffer_of = [-1 if r in in_memory else next(numbers) for r in range(code.registers)]
+
+
+def count_buffers(code, direct_store, room):
+    """How many buffers remain with the tile of as many as there are registers."""
+    code.tile = tile_of(code.shape, room // max(code.registers, 1))
+    return code.registers - len(set_places(code, direct_store))
+
+
+def tile_of(shape, length):
+    """Rows and columns of a tile of at most so many elements."""
+    rows, columns = shape[-2:]
+    length = max(min(length, LONGEST), 1)
+    length = length // 32 * 32 or length
+    if columns >= length:
+        pieces = -(-columns // length)
+        return 1, min(round_up(-(-columns // pieces), 16), length)
+    return min(rows, length // columns), columns
+
+
+def set_places(code, direct_store):
+    """Where each access meets memory with the tile of the code; returns the registers that lie in memory."""
+    rows, columns = code.tile
+    in_memory = set()
+    for access in code.accesses:
+        if access.kind == CONSTANT or access.kind > STORE:
+            continue
+        rs, cs = access.strides[-2:]
+        is_direct = cs == 1 and (rows == 1 or rs == columns)
+        if access.kind == STORE:
+            is_direct = is_direct and direct_store.get(access.register) is access
+        else:
+            is_direct = is_direct and access.view.dtype == code.real
+        access.place = BUFFER
+        if is_direct:
+            access.place = DIRECT
+            in_memory.add(access.register)
+        elif access.kind == LOAD and not any(access.strides[:-1]) and columns == code.shape[-1]:
+            access.place = FIXED
+    return in_memory
+
+
+def round_up(n, unit):
+    return -(-n // unit) * unit

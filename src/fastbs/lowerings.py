@@ -1,0 +1,160 @@
+"""Lowerings of this package's own steps: indexing, assignment, joining and conversion.
+
+They stand above the rules, where these functions are, and complete the table of `fastbs.compiler.lowering`.
+"""
+
+import numpy as np
+
+from .compiler.elementwise import ELEMENTWISE, micro
+from .compiler.lowering import SCATTERS, TABLE, VIEW_CONDITIONS, VIEWS, Lowering, NotLowerable, Scatter
+from .compiler.program import Step
+from .compiler.simplify import IDENTITIES
+from .rules.elementwise import cast
+from .rules.indexing import add_at, clear, get, put
+from .rules.methods import duplicate
+from .rules.shapes import joined, stacked
+
+__all__ = []
+
+ALL = slice(None)
+
+
+def has_basic_index(step):
+    """Whether all index arrays are gone: integers, slices, None and Ellipsis only."""
+    return len(step.arguments) == (2 if step.function is put else 1) and type(step.arguments[0]) is Step
+
+
+# x[index]
+
+
+def stacked_index(x, index, ndim):
+    return (ALL,) * (len(x.shape) - ndim) + tuple(index)
+
+
+def view_get(to, step):
+    x = to.view(step.arguments[0])
+    return x.indexed(stacked_index(x, step.keywords["index"], step.keywords["ndim"]))
+
+
+VIEWS[get] = view_get
+VIEW_CONDITIONS[get] = has_basic_index
+IDENTITIES[get] = lambda step: whole(step)
+
+
+def whole(step):
+    """x[:] is x."""
+    x = step.arguments[0]
+    index = step.keywords["index"]
+    if (
+        has_basic_index(step)
+        and x.shape == step.shape
+        and x.dtype == step.dtype
+        and all(
+            isinstance(i, slice) and i.indices(n) == (0, n, 1)
+            for i, n in zip(index, x.shape[x.ndim - step.keywords["ndim"] :], strict=False)
+        )
+    ):
+        return x
+    return step
+
+
+# Zeros with something added at an index
+
+
+def lower_add_at(to, step):
+    if not has_basic_index(step):
+        raise NotLowerable("index arrays")
+    y = to.operand(step.arguments[0], step.dtype)
+    index = (ALL,) * (len(y.shape) - step.keywords["ndim"]) + tuple(step.keywords["index"])
+    if id(step) in to.summed:
+        return Scatter(y, index, step.shape)
+    out = to.destination(step)
+    to.fill(out)
+    place = out.indexed(index)
+    to.copy(y.broadcast(place.shape), place)
+    return out
+
+
+TABLE[add_at] = lower_add_at
+SCATTERS[add_at] = has_basic_index
+
+
+# x[index] = v, by value
+
+
+def lower_put(to, step):
+    if not has_basic_index(step):
+        raise NotLowerable("index arrays")
+    x, v = step.arguments
+    out = to.destination(step)
+    place = out.indexed(tuple(step.keywords["index"]))
+    v = to.view(v)
+    if v.ndim > place.ndim:
+        raise NotLowerable("an assignment that drops axes")
+    to.copy(to.view(x), out)
+    to.copy(v.broadcast(place.shape), place)
+    return out
+
+
+def lower_clear(to, step):
+    if not has_basic_index(step):
+        raise NotLowerable("index arrays")
+    x = to.view(step.arguments[0])
+    out = to.destination(step)
+    to.copy(x, out)
+    to.fill(out.indexed(stacked_index(x, step.keywords["index"], step.keywords["ndim"])))
+    return out
+
+
+TABLE[put] = lower_put
+TABLE[clear] = lower_clear
+
+
+# Joining
+
+
+def lower_joined(to, step):
+    axis, ends = step.keywords["axis"], step.keywords["ends"]
+    out = to.destination(step)
+    start = 0
+    for a, end in zip(step.arguments, ends, strict=True):
+        index = (ALL,) * (out.ndim + axis) + (slice(start, end),)
+        if end > start:
+            to.copy(to.view(a), out.indexed(index))
+        start = end
+    return out
+
+
+def lower_stacked(to, step):
+    axis = step.keywords["axis"]
+    out = to.destination(step)
+    for k, a in enumerate(step.arguments):
+        to.copy(to.view(a), out.indexed((*(ALL,) * (out.ndim + axis), k)))
+    return out
+
+
+def only_part(step):
+    x = step.arguments[0]
+    same = len(step.arguments) == 1 and type(x) is Step and x.shape == step.shape and x.dtype == step.dtype
+    return x if same else step
+
+
+TABLE[joined] = lower_joined
+TABLE[stacked] = lower_stacked
+IDENTITIES[joined] = only_part
+
+
+# The same numbers: steps never change, so a copy is the thing itself
+
+for function in (np.copy, duplicate):
+    IDENTITIES[function] = lambda step: step.arguments[0] if type(step.arguments[0]) is Step else step
+
+
+def cast_identity(step):
+    x = step.arguments[0]
+    return x if type(x) is Step and x.dtype == step.dtype and not x.weak else step
+
+
+IDENTITIES[cast] = cast_identity
+ELEMENTWISE[cast] = micro("move")
+Lowering.first_only.add(cast)

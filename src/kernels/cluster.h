@@ -1,0 +1,81 @@
+/* Elementwise programs: one loop over tiles that stay in the first-level cache.
+ *
+ * A cluster is a straight-line program of micro operations on registers. A register is a tile of elements: the
+ * memory of an operand itself where a tile of it is contiguous, a buffer elsewhere. The index space has the axes
+ * (outer ..., rows, columns); a tile is some whole rows, or a piece of one row where rows are long.
+ */
+#ifndef FASTBS_CLUSTER_H
+#define FASTBS_CLUSTER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "functions.h"
+
+#define FB_AXES 6          /* of an index space, after neighbouring axes were joined */
+#define FB_BUFFERS 24576   /* bytes of all buffers of a cluster: they stay in the first-level cache */
+#define FB_REGISTERS 240   /* at most */
+#define FB_SCALARS 1024    /* registers of a cluster of one element */
+
+/* d = op(a, b, c); below FB_FUNCTIONS stand the functions of functions.h. */
+enum fb_micro_opcode {
+    FB_MOVE = FB_FUNCTIONS,
+    FB_ADD, FB_SUB, FB_TIMES, FB_OVER,
+    FB_NEG, FB_ABS, FB_SIGN,
+    FB_MAX, FB_MIN,                     /* NaN if an argument is */
+    FB_FMAX, FB_FMIN,                   /* the other one if an argument is NaN */
+    FB_MULADD, FB_MULSUB, FB_SUBMUL,    /* a b + c, a b - c, c - a b */
+    FB_LT, FB_LE, FB_GT, FB_GE, FB_EQ, FB_NE, /* truth values are 0 and 1 */
+    FB_AND, FB_OR, FB_XOR, FB_NOT,
+    FB_WHERE,                           /* a ? b : c */
+    FB_ISNAN, FB_ISINF, FB_ISFINITE, FB_SIGNBIT,
+    FB_FLOOR, FB_CEIL, FB_RINT, FB_TRUNC,
+    FB_POW, FB_ATAN2, FB_HYPOT, FB_COPYSIGN, FB_FMOD, FB_REMAINDER,
+    FB_MICRO_OPCODES
+};
+
+typedef struct {
+    uint16_t op, d, a, b, c;
+} fb_micro;
+
+/* What an access does between memory and its register. */
+enum fb_access_kind {
+    FB_LOAD,
+    FB_CONSTANT,  /* the register is filled with one number once */
+    FB_STORE,
+    FB_SUM, FB_GREATEST, FB_LEAST  /* reductions: strides of the reduced axes are 0 */
+};
+
+/* Types of elements in memory, beyond the dtypes of tape.h. */
+enum fb_type { FB_T_F32, FB_T_F64, FB_T_C64, FB_T_C128, FB_T_BOOL, FB_T_I32, FB_T_I64 };
+
+/* How a register meets memory: */
+enum fb_place {
+    FB_BUFFER,    /* copied for each tile */
+    FB_DIRECT,    /* a tile lies contiguously in memory: the register points there */
+    FB_FIXED      /* the same for all tiles: copied once */
+};
+
+typedef struct {
+    int64_t slot, offset;
+    int64_t strides[FB_AXES]; /* in elements of its type; 0 where broadcast or reduced */
+    double constant;
+    int32_t type, kind, place, reg;
+} fb_access;
+
+typedef struct {
+    int32_t dtype;             /* FB_F32 or FB_F64: of all registers */
+    int32_t n_accesses, n_ops, n_registers, n_buffers;
+    int64_t shape[FB_AXES];    /* outer axes, rows, columns; 1 in front where there are fewer */
+    int64_t tile_rows, tile_columns;
+    fb_access *accesses;       /* loads and constants, then stores and reductions */
+    fb_micro *ops;
+    int16_t *buffer_of;        /* of each register, or -1 for one that lies in memory */
+} fb_cluster;
+
+typedef void (*fb_cluster_runner)(const fb_cluster *cluster, char *const *slots);
+
+extern const fb_cluster_runner fb_clusters_base[2], fb_clusters_avx2[2];
+extern const fb_cluster_runner *fb_cluster_table; /* [FB_F32, FB_F64], chosen once by fb_choose_kernels */
+
+#endif

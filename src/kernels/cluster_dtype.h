@@ -1,0 +1,311 @@
+/* Clusters of one dtype. REAL: its type; SUFFIX: ends every name; DTYPE: its number.
+ *
+ * Contract: out of place, but a store may have the memory of a load with the same strides whose register is not
+ * read after the store's register was written. Stores do not overlap each other.
+ */
+
+/* x - floor(x / y) y, with the sign of y, as numpy.remainder has it */
+INLINE REAL NAME(modulo)(REAL x, REAL y)
+{
+    REAL m = LIBM(fmod)(x, y);
+    if (m != 0)
+        return (y < 0) != (m < 0) ? m + y : m;
+    return LIBM(copysign)((REAL)0, y);
+}
+
+/* Every micro operation on one element: x, y, z are those of a, b, c. */
+#define MICRO_OPERATIONS(X)                                    \
+    X(FB_MOVE, x)                                              \
+    X(FB_ADD, x + y)                                           \
+    X(FB_SUB, x - y)                                           \
+    X(FB_TIMES, x *y)                                          \
+    X(FB_OVER, x / y)                                          \
+    X(FB_NEG, -x)                                              \
+    X(FB_ABS, LIBM(fabs)(x))                                   \
+    X(FB_SIGN, x != x ? x : (REAL)((x > 0) - (x < 0)))         \
+    X(FB_MAX, x > y || x != x ? x : y)                         \
+    X(FB_MIN, x < y || x != x ? x : y)                         \
+    X(FB_FMAX, x > y || y != y ? x : y)                        \
+    X(FB_FMIN, x < y || y != y ? x : y)                        \
+    X(FB_MULADD, x *y + z)                                     \
+    X(FB_MULSUB, x *y - z)                                     \
+    X(FB_SUBMUL, z - x * y)                                    \
+    X(FB_LT, (REAL)(x < y))                                    \
+    X(FB_LE, (REAL)(x <= y))                                   \
+    X(FB_GT, (REAL)(x > y))                                    \
+    X(FB_GE, (REAL)(x >= y))                                   \
+    X(FB_EQ, (REAL)(x == y))                                   \
+    X(FB_NE, (REAL)(x != y))                                   \
+    X(FB_AND, (REAL)((x != 0) & (y != 0)))                     \
+    X(FB_OR, (REAL)((x != 0) | (y != 0)))                      \
+    X(FB_XOR, (REAL)((x != 0) ^ (y != 0)))                     \
+    X(FB_NOT, (REAL)(x == 0))                                  \
+    X(FB_WHERE, x != 0 ? y : z)                                \
+    X(FB_ISNAN, (REAL)(x != x))                                \
+    X(FB_ISINF, (REAL)(LIBM(fabs)(x) == (REAL)INFINITY))       \
+    X(FB_ISFINITE, (REAL)(LIBM(fabs)(x) < (REAL)INFINITY))     \
+    X(FB_SIGNBIT, (REAL)(LIBM(copysign)((REAL)1, x) < 0))      \
+    X(FB_FLOOR, LIBM(floor)(x))                                \
+    X(FB_CEIL, LIBM(ceil)(x))                                  \
+    X(FB_RINT, LIBM(rint)(x))                                  \
+    X(FB_TRUNC, LIBM(trunc)(x))                                \
+    X(FB_POW, LIBM(pow)(x, y))                                 \
+    X(FB_ATAN2, LIBM(atan2)(x, y))                             \
+    X(FB_HYPOT, LIBM(hypot)(x, y))                             \
+    X(FB_COPYSIGN, LIBM(copysign)(x, y))                       \
+    X(FB_FMOD, LIBM(fmod)(x, y))                               \
+    X(FB_REMAINDER, NAME(modulo)(x, y))
+
+/* d = op(a, b, c) on n elements */
+static void NAME(micro)(int op, int64_t n, const REAL *a, const REAL *b, const REAL *c, REAL *d)
+{
+    switch (op) {
+#define LOOP(code, expression)                            \
+    case code:                                            \
+        NO_DEPENDENCE                                     \
+        for (int64_t i = 0; i < n; i++) {                 \
+            const REAL x = a[i], y = b[i], z = c[i];      \
+            (void)y, (void)z;                             \
+            d[i] = (REAL)(expression);                    \
+        }                                                 \
+        break;
+        MICRO_OPERATIONS(LOOP)
+#undef LOOP
+    default: fb_map_table[DTYPE][op](n, a, d);
+    }
+}
+
+/* the element at p, converted */
+INLINE REAL NAME(element_at)(int type, const char *p)
+{
+    switch (type) {
+    case FB_T_F32: return (REAL) * (const float *)p;
+    case FB_T_F64: return (REAL) * (const double *)p;
+    case FB_T_BOOL: return (REAL)(*(const uint8_t *)p != 0);
+    case FB_T_I32: return (REAL) * (const int32_t *)p;
+    default: return (REAL) * (const int64_t *)p;
+    }
+}
+
+/* d (rows, columns), contiguous, = what lies at p with strides rs, cs */
+static void NAME(load)(int type, int64_t rows, int64_t columns, const char *p, int64_t rs, int64_t cs, REAL *d)
+{
+#define LOAD_AS(T)                                                                          \
+    for (int64_t r = 0; r < rows; r++, d += columns) {                                      \
+        const T *x = (const T *)p + r * rs;                                                 \
+        if (cs == 1) {                                                                      \
+            NO_DEPENDENCE                                                                   \
+            for (int64_t j = 0; j < columns; j++) d[j] = (REAL)x[j];                        \
+        } else if (cs == 0) {                                                               \
+            const REAL same = (REAL)*x;                                                     \
+            for (int64_t j = 0; j < columns; j++) d[j] = same;                              \
+        } else                                                                              \
+            for (int64_t j = 0; j < columns; j++) d[j] = (REAL)x[j * cs];                   \
+    }                                                                                       \
+    break
+    switch (type) {
+    case FB_T_F32: LOAD_AS(float);
+    case FB_T_F64: LOAD_AS(double);
+    case FB_T_BOOL: LOAD_AS(uint8_t);
+    case FB_T_I32: LOAD_AS(int32_t);
+    default: LOAD_AS(int64_t);
+    }
+#undef LOAD_AS
+}
+
+/* what lies at p with strides rs, cs = x (rows, columns), contiguous */
+static void NAME(store)(int type, int64_t rows, int64_t columns, const REAL *x, char *p, int64_t rs, int64_t cs)
+{
+#define STORE_AS(T, value)                                                                  \
+    for (int64_t r = 0; r < rows; r++, x += columns) {                                      \
+        T *d = (T *)p + r * rs;                                                             \
+        if (cs == 1) {                                                                      \
+            NO_DEPENDENCE                                                                   \
+            for (int64_t j = 0; j < columns; j++) d[j] = (T)(value);                        \
+        } else                                                                              \
+            for (int64_t j = 0; j < columns; j++) d[j * cs] = (T)(value);                   \
+    }                                                                                       \
+    break
+    switch (type) {
+    case FB_T_F32: STORE_AS(float, x[j]);
+    case FB_T_F64: STORE_AS(double, x[j]);
+    case FB_T_BOOL: STORE_AS(uint8_t, x[j] != 0);
+    case FB_T_I32: STORE_AS(int32_t, x[j]);
+    default: STORE_AS(int64_t, x[j]);
+    }
+#undef STORE_AS
+}
+
+/* Reductions of n contiguous elements, in many partial results as wide as vectors are. */
+#define PARTS 32
+#define REDUCE(name, identity, combine)                                                     \
+    static REAL NAME(name)(int64_t n, const REAL *x)                                        \
+    {                                                                                       \
+        REAL part[PARTS], s = (identity);                                                   \
+        int64_t i = 0;                                                                      \
+        if (n >= PARTS) {                                                                   \
+            for (int j = 0; j < PARTS; j++) part[j] = x[j];                                 \
+            for (i = PARTS; i + PARTS <= n; i += PARTS)                                     \
+                for (int j = 0; j < PARTS; j++) {                                           \
+                    const REAL p = part[j], q = x[i + j];                                   \
+                    part[j] = (combine);                                                    \
+                }                                                                           \
+            for (int half = PARTS / 2; half >= 1; half /= 2)                                \
+                for (int j = 0; j < half; j++) {                                            \
+                    const REAL p = part[j], q = part[j + half];                             \
+                    part[j] = (combine);                                                    \
+                }                                                                           \
+            s = part[0];                                                                    \
+        }                                                                                   \
+        for (; i < n; i++) {                                                                \
+            const REAL p = s, q = x[i];                                                     \
+            s = (combine);                                                                  \
+        }                                                                                   \
+        return s;                                                                           \
+    }
+REDUCE(total, 0, p + q)
+REDUCE(greatest, -(REAL)INFINITY, q > p || q != q ? q : p)
+REDUCE(least, (REAL)INFINITY, q < p || q != q ? q : p)
+
+INLINE REAL NAME(reduced)(int kind, int64_t n, const REAL *x)
+{
+    return kind == FB_SUM ? NAME(total)(n, x) : kind == FB_GREATEST ? NAME(greatest)(n, x) : NAME(least)(n, x);
+}
+
+INLINE REAL NAME(combined)(int kind, REAL p, REAL q)
+{
+    return kind == FB_SUM ? p + q : kind == FB_GREATEST ? (q > p || q != q ? q : p) : (q < p || q != q ? q : p);
+}
+
+/* the result at p with strides rs, cs combined with x (rows, columns), contiguous; reduced axes have stride 0 */
+static void NAME(reduce)(int kind, int64_t rows, int64_t columns, const REAL *x, REAL *p, int64_t rs, int64_t cs)
+{
+    if (rs == 0 && cs == 0) {
+        *p = NAME(combined)(kind, *p, NAME(reduced)(kind, rows * columns, x));
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++, x += columns, p += rs) {
+        if (cs == 0)
+            *p = NAME(combined)(kind, *p, NAME(reduced)(kind, columns, x));
+        else if (kind == FB_SUM && cs == 1) {
+            NO_DEPENDENCE
+            for (int64_t j = 0; j < columns; j++) p[j] += x[j];
+        } else
+            for (int64_t j = 0; j < columns; j++) p[j * cs] = NAME(combined)(kind, p[j * cs], x[j]);
+    }
+}
+
+/* the identity of a reduction wherever it writes */
+static void NAME(start)(const fb_access *a, const int64_t *shape, int axis, REAL *p)
+{
+    const REAL identity = a->kind == FB_SUM ? 0 : a->kind == FB_GREATEST ? -(REAL)INFINITY : (REAL)INFINITY;
+    const int64_t n = a->strides[axis] == 0 ? 1 : shape[axis];
+    for (int64_t i = 0; i < n; i++, p += a->strides[axis])
+        if (axis == FB_AXES - 1)
+            *p = identity;
+        else
+            NAME(start)(a, shape, axis + 1, p);
+}
+
+/* A cluster of one element: registers are numbers. */
+static void NAME(cluster_of_one)(const fb_cluster *t, char *const *slots)
+{
+    REAL value[FB_SCALARS];
+    const fb_access *a = t->accesses, *last = a + t->n_accesses;
+    for (; a < last && a->kind <= FB_CONSTANT; a++) {
+        if (a->kind == FB_CONSTANT)
+            value[a->reg] = (REAL)a->constant;
+        else if (a->type == DTYPE)
+            value[a->reg] = ((const REAL *)slots[a->slot])[a->offset];
+        else
+            value[a->reg] = NAME(element_at)(a->type, slots[a->slot] + a->offset * fb_sizes[a->type]);
+    }
+    for (const fb_micro *op = t->ops, *end = op + t->n_ops; op < end; op++) {
+        const REAL x = value[op->a], y = value[op->b], z = value[op->c];
+        switch (op->op) {
+#define ONE(code, expression) \
+    case code: value[op->d] = (REAL)(expression); break;
+            MICRO_OPERATIONS(ONE)
+#undef ONE
+        default: fb_map_table[DTYPE][op->op](1, &x, value + op->d);
+        }
+    }
+    for (; a < last; a++) {
+        if (a->type == DTYPE)
+            ((REAL *)slots[a->slot])[a->offset] = value[a->reg];
+        else
+            NAME(store)(a->type, 1, 1, value + a->reg, slots[a->slot] + a->offset * fb_sizes[a->type], 0, 0);
+    }
+}
+
+static void NAME(cluster)(const fb_cluster *t, char *const *slots)
+{
+    enum { ROWS_AXIS = FB_AXES - 2, COLUMNS_AXIS = FB_AXES - 1 };
+    const int64_t rows = t->shape[ROWS_AXIS], columns = t->shape[COLUMNS_AXIS];
+    int64_t outer = 1, index[FB_AXES] = {0};
+    for (int i = 0; i < ROWS_AXIS; i++) outer *= t->shape[i];
+    if (outer * rows * columns == 1) {
+        NAME(cluster_of_one)(t, slots);
+        return;
+    }
+    REAL buffers[FB_BUFFERS / sizeof(REAL)];
+    REAL *reg[FB_REGISTERS];
+    char *base[FB_REGISTERS]; /* of each access, at the current outer index */
+    const int64_t length = t->tile_rows * t->tile_columns;
+    const fb_access *first = t->accesses, *last = first + t->n_accesses;
+    for (int r = 0; r < t->n_registers; r++) reg[r] = buffers + (t->buffer_of[r] < 0 ? 0 : t->buffer_of[r]) * length;
+    for (const fb_access *a = first; a < last; a++) {
+        if (a->kind == FB_CONSTANT) {
+            const REAL same = (REAL)a->constant;
+            for (int64_t i = 0; i < length; i++) reg[a->reg][i] = same;
+            continue;
+        }
+        base[a - first] = slots[a->slot] + a->offset * fb_sizes[a->type];
+        if (a->kind >= FB_SUM)
+            NAME(start)(a, t->shape, 0, (REAL *)base[a - first]);
+        else if (a->place == FB_FIXED)
+            NAME(load)(a->type, t->tile_rows, t->tile_columns, base[a - first], 0, a->strides[COLUMNS_AXIS],
+                       reg[a->reg]);
+    }
+    for (int64_t at = 0; at < outer; at++) {
+        for (int64_t r = 0; r < rows; r += t->tile_rows) {
+            const int64_t m = rows - r < t->tile_rows ? rows - r : t->tile_rows;
+            for (int64_t j = 0; j < columns; j += t->tile_columns) {
+                const int64_t n = columns - j < t->tile_columns ? columns - j : t->tile_columns;
+                const fb_access *a = first;
+                /* where direct stores go must be known before the operations run */
+                for (; a < last; a++) {
+                    const int64_t rs = a->strides[ROWS_AXIS], cs = a->strides[COLUMNS_AXIS];
+                    if (a->place == FB_DIRECT)
+                        reg[a->reg] = (REAL *)base[a - first] + r * rs + j * cs;
+                    else if (a->kind == FB_LOAD && a->place == FB_BUFFER)
+                        NAME(load)(a->type, m, n, base[a - first] + (r * rs + j * cs) * fb_sizes[a->type], rs, cs,
+                                   reg[a->reg]);
+                }
+                for (const fb_micro *op = t->ops, *end = op + t->n_ops; op < end; op++)
+                    NAME(micro)(op->op, m * n, reg[op->a], reg[op->b], reg[op->c], reg[op->d]);
+                for (a = first; a < last; a++) {
+                    const int64_t rs = a->strides[ROWS_AXIS], cs = a->strides[COLUMNS_AXIS];
+                    if (a->kind >= FB_SUM)
+                        NAME(reduce)(a->kind, m, n, reg[a->reg], (REAL *)base[a - first] + r * rs + j * cs, rs, cs);
+                    else if (a->kind == FB_STORE && a->place == FB_BUFFER)
+                        NAME(store)(a->type, m, n, reg[a->reg],
+                                    base[a - first] + (r * rs + j * cs) * fb_sizes[a->type], rs, cs);
+                }
+            }
+        }
+        for (int i = ROWS_AXIS - 1; i >= 0; i--) { /* the next outer index */
+            const int wrap = ++index[i] == t->shape[i];
+            for (const fb_access *a = first; a < last; a++)
+                if (a->kind != FB_CONSTANT)
+                    base[a - first] += a->strides[i] * fb_sizes[a->type] * (wrap ? 1 - t->shape[i] : 1);
+            if (!wrap)
+                break;
+            index[i] = 0;
+        }
+    }
+}
+
+#undef MICRO_OPERATIONS
+#undef PARTS
+#undef REDUCE

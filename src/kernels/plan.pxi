@@ -1,0 +1,254 @@
+# Plans: a tape with the nesting of its arguments and results. Part of tape.pyx, because they fill its slots.
+
+cdef enum:
+    ARRAY, NUMBER, STATIC, TUPLE, LIST, DICT, TREE, RESULT, VALUE
+
+pattern_kinds = {
+    "array": ARRAY, "number": NUMBER, "static": STATIC, "tuple": TUPLE, "list": LIST, "dict": DICT, "tree": TREE,
+    "result": RESULT, "value": VALUE,
+}
+
+MISS = object()  # what a plan returns for arguments of another signature
+
+
+cdef class Plan:
+    """A tape with the nesting of its arguments and of its results.
+
+    Parameters
+    ----------
+    tape : Tape
+        Its results are C-contiguous.
+    arguments, keywords : patterns of the positional arguments, a tuple, and of the keywords, a dict
+        Nested tuples ``(kind, ...)``: ``(ARRAY, i)`` and ``(NUMBER, i)`` are inputs of the tape, ``(STATIC, value)``
+        must be equal, ``(TUPLE, *parts)``, ``(LIST, *parts)``, ``(DICT, keys, *parts)``, and ``(TREE, flatten,
+        structure, *parts)`` for other containers.
+    results : pattern
+        ``(RESULT, i)``, ``(VALUE, value)``, and containers; ``(TREE, unflatten, structure, *parts)``.
+    """
+
+    cdef readonly Tape tape
+    cdef readonly tuple arguments, keywords, results
+
+    def __cinit__(self, Tape tape, tuple arguments, tuple keywords, tuple results):
+        self.tape = tape
+        self.arguments, self.keywords, self.results = arguments, keywords, results
+
+    cdef bint fill(self, tuple pattern, object value, char **slots, list held) except -1:
+        """Point the slots to the arrays of an argument; False if it has another signature."""
+        cdef int kind = <int> pattern[0]
+        cdef int i
+        cdef Tape tape = self.tape
+        if kind == ARRAY:
+            i = <int> pattern[1]
+            if not cnp.PyArray_CheckExact(value):
+                return False
+            if not has_layout(<cnp.ndarray> value, &tape.layouts[i]):
+                value = in_layout(<cnp.ndarray> value, &tape.layouts[i])
+                if value is None:
+                    return False
+                held.append(value)
+            slots[i] = <char *> cnp.PyArray_DATA(<cnp.ndarray> value)
+            return True
+        if kind == NUMBER:
+            i = <int> pattern[1]
+            if <object> type(value) is not <object> tape.scalar_types[i]:
+                return False
+            tape.set_scalar(slots, i, value)
+            return True
+        if kind == TUPLE:
+            if type(value) is not tuple or len(<tuple> value) != len(pattern) - 1:
+                return False
+            for i in range(len(<tuple> value)):
+                if not self.fill(<tuple> pattern[i + 1], <object> (<tuple> value)[i], slots, held):
+                    return False
+            return True
+        if kind == LIST:
+            if type(value) is not list or len(<list> value) != len(pattern) - 1:
+                return False
+            for i in range(len(<list> value)):
+                if not self.fill(<tuple> pattern[i + 1], <object> (<list> value)[i], slots, held):
+                    return False
+            return True
+        if kind == STATIC:
+            return type(value) is type(pattern[1]) and value == pattern[1]
+        if kind == DICT:
+            if type(value) is not dict or len(<dict> value) != len(pattern) - 2:
+                return False
+            for i, key in enumerate(<tuple> pattern[1]):
+                part = (<dict> value).get(key, MISS)
+                if part is MISS or not self.fill(<tuple> pattern[i + 2], part, slots, held):
+                    return False
+            return True
+        parts, structure = pattern[1](value)
+        if structure != pattern[2]:
+            return False
+        for i, part in enumerate(parts):
+            if not self.fill(<tuple> pattern[i + 3], part, slots, held):
+                return False
+        return True
+
+    cdef object build(self, tuple pattern, list results):
+        cdef int kind = <int> pattern[0]
+        cdef int i
+        if kind == RESULT:
+            return results[<int> pattern[1]]
+        if kind == VALUE:
+            return pattern[1]
+        if kind == TUPLE:
+            return tuple([self.build(<tuple> pattern[i], results) for i in range(1, len(pattern))])
+        if kind == LIST:
+            return [self.build(<tuple> pattern[i], results) for i in range(1, len(pattern))]
+        if kind == DICT:
+            return {key: self.build(<tuple> pattern[i + 2], results) for i, key in enumerate(<tuple> pattern[1])}
+        return pattern[1](pattern[2], [self.build(<tuple> pattern[i], results) for i in range(3, len(pattern))])
+
+    def run(self, tuple arguments, dict keywords):
+        """The results for these arguments, or MISS."""
+        cdef Tape tape = self.tape
+        cdef char **slots = tape.acquire()
+        cdef list results = [], held = []
+        cdef cnp.ndarray out
+        cdef Layout *layout
+        cdef int i
+        try:
+            if not self.fill(self.arguments, arguments, slots, held):
+                return MISS
+            if (keywords or len(self.keywords) > 2) and not self.fill(self.keywords, keywords, slots, held):
+                return MISS
+            for i in range(tape.n_outputs):
+                layout = &tape.layouts[tape.n_inputs + i]
+                if layout.ndim == 0:
+                    slots[tape.n_inputs + i] = tape.number_place(slots, i)
+                    results.append(None)
+                else:
+                    out = tape.new_output(i)
+                    slots[tape.n_inputs + i] = <char *> cnp.PyArray_DATA(out)
+                    results.append(out)
+            tape.execute(slots)
+            for i in range(tape.n_outputs):
+                if tape.layouts[tape.n_inputs + i].ndim == 0:
+                    results[i] = tape.number_at(slots, i)
+        finally:
+            tape.release(slots)
+        return self.build(self.results, results)
+
+
+cdef object in_layout(cnp.ndarray array, const Layout *layout):
+    # a copy of a strided or foreign array in a layout; None if its dtype or shape differ, or if it has the other order
+    cdef int i
+    cdef bint is_fortran = layout.ndim > 1 and layout.strides[0] < layout.strides[layout.ndim - 1]
+    if cnp.PyArray_NDIM(array) != layout.ndim or cnp.PyArray_TYPE(array) != layout.typenum:
+        return None
+    for i in range(layout.ndim):
+        if cnp.PyArray_DIMS(array)[i] != layout.shape[i]:
+            return None
+    if cnp.PyArray_ISBEHAVED_RO(array) and (cnp.PyArray_IS_C_CONTIGUOUS(array) or cnp.PyArray_IS_F_CONTIGUOUS(array)):
+        return None
+    copy = np.array(array, dtype=array.dtype.newbyteorder("="), order="F" if is_fortran else "C")
+    return copy if has_layout(<cnp.ndarray> copy, layout) else None
+
+
+cdef class CompiledFunction:
+    """The compiled base of a compiled function: runs the plan used last if the arguments have its signature.
+
+    A subclass gives ``_miss(arguments, keywords)``, which finds or makes the plan and runs it.
+    """
+
+    cdef public Plan plan
+
+    def __call__(self, *arguments, **keywords):
+        if self.plan is not None:
+            result = self.plan.run(arguments, keywords)
+            if result is not MISS:
+                return result
+        return self._miss(arguments, keywords)
+
+
+cdef class BoundPlan:
+    """A plan whose arguments are fixed: called without arguments, the contents of the arrays may change between calls.
+
+    Parameters
+    ----------
+    plan : Plan
+    arguments, keywords : of its signature, kept by reference
+    flat : tuple of int
+        The results that stand in the flat array, in this order; the others are numbers.
+    out : array or None
+        Where the flat array is written; None for a new one at each call.
+    """
+
+    cdef Plan plan
+    cdef list held
+    cdef tuple given
+    cdef char **fixed        # pointer table with its numbers, as the arguments gave it
+    cdef cnp.npy_intp size
+    cdef int typenum
+    cdef int *offset_of      # bytes in the flat array of each result, -1 for numbers
+    cdef cnp.ndarray out
+    cdef int value_number    # the result that is returned as a number, -1 for none
+
+    def __cinit__(self, Plan plan, tuple arguments, dict keywords, tuple flat, int value_number, out):
+        cdef Tape tape = plan.tape
+        cdef int i
+        cdef cnp.npy_intp j, count, size = 0
+        self.plan, self.held, self.given, self.out = plan, [], (arguments, keywords), out
+        self.value_number = value_number
+        self.fixed = <char **> calloc(tape.header // 8 + 1, 8)
+        self.offset_of = <int *> calloc(tape.n_outputs + 1, sizeof(int))
+        if self.fixed == NULL or self.offset_of == NULL:
+            raise MemoryError("BoundPlan: no memory for the pointers")
+        if not plan.fill(plan.arguments, arguments, self.fixed, self.held):
+            raise ValueError("BoundPlan: the arguments do not have the signature of the plan")
+        if not plan.fill(plan.keywords, keywords, self.fixed, self.held):
+            raise ValueError("BoundPlan: the keywords do not have the signature of the plan")
+        self.typenum = cnp.NPY_DOUBLE
+        for i in flat:
+            count = 1
+            for j in range(tape.layouts[tape.n_inputs + i].ndim):
+                count *= tape.layouts[tape.n_inputs + i].shape[j]
+            self.typenum = tape.layouts[tape.n_inputs + i].typenum
+            self.offset_of[i] = <int> size
+            size += count
+        self.size = size
+
+    def __dealloc__(self):
+        free(self.fixed)
+        free(self.offset_of)
+
+    @property
+    def copies(self):
+        """How many of the arrays had to be copied, and are not looked at again."""
+        return len(self.held)
+
+    def __call__(self):
+        cdef Tape tape = self.plan.tape
+        cdef char **slots = tape.acquire()
+        cdef cnp.ndarray flat = self.out
+        cdef int i
+        cdef int n = tape.n_inputs
+        cdef char *data
+        cdef int itemsize
+        try:
+            self.set_inputs(slots)
+            if flat is None:
+                flat = cnp.PyArray_EMPTY(1, &self.size, self.typenum, 0)
+            data = <char *> cnp.PyArray_DATA(flat)
+            itemsize = cnp.PyArray_ITEMSIZE(flat)
+            for i in range(tape.n_outputs):
+                slots[n + i] = data + self.offset_of[i] * itemsize
+            if self.value_number < 0:
+                tape.execute(slots)
+                return flat
+            slots[n + self.value_number] = tape.number_place(slots, self.value_number)
+            tape.execute(slots)
+            return tape.number_at(slots, self.value_number), flat
+        finally:
+            tape.release(slots)
+
+    cdef inline void set_inputs(self, char **slots) noexcept:
+        cdef Tape tape = self.plan.tape
+        cdef int i
+        memcpy(slots, self.fixed, tape.n_inputs * sizeof(char *))
+        for i in range(tape.n_inputs):
+            if tape.layouts[i].is_scalar:  # numbers stand in the table they were converted in
+                slots[i] = <char *> (self.fixed + tape.n_slots + 2 * i)

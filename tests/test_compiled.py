@@ -1,0 +1,419 @@
+"""compile: the same numbers as without it, on first and second inputs; signatures, results, errors."""
+
+import copy
+import itertools
+import pickle
+import sys
+import threading
+import tracemalloc
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import optree
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import special
+
+import fastbs as fb
+from fastbs.compiled import MANY_PLANS, MOST_PLANS, Compiled
+from fastbs.compiler.assemble import PASSES
+
+rng = np.random.default_rng(0)
+
+
+def loss(parameters, X, Y):
+    for W, b in parameters:
+        X = np.tanh(W @ X + b)
+    return 0.5 * np.sum((X - Y) ** 2)
+
+
+def network(widths, batch, dtype=float):
+    parameters = [
+        (rng.normal(size=(n, m)).astype(dtype), rng.normal(size=(n, 1)).astype(dtype))
+        for m, n in itertools.pairwise(widths)
+    ]
+    return (
+        parameters,
+        rng.normal(size=(widths[0], batch)).astype(dtype),
+        rng.normal(size=(widths[-1], batch)).astype(dtype),
+    )
+
+
+def others(arguments):
+    """Second arguments of the same signature, which change every sign, order and mask."""
+
+    def other(x):
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+            return np.asarray(-1.25 * np.flip(x), x.dtype, order="F" if x.flags.f_contiguous and x.ndim > 1 else "C")
+        if isinstance(x, np.ndarray) and x.dtype.kind == "b":
+            return ~x
+        return type(x)(-x) if isinstance(x, (float, np.floating)) else x
+
+    return optree.tree_map(other, arguments)
+
+
+def agree(f, *arguments, passes=tuple(PASSES), domain=lambda x: x, **keywords):
+    """The compiled function gives what f gives, on these and on second arguments; returns it."""
+    compiled = Compiled(f, passes=passes)
+    for given in (arguments, domain(others(arguments)), arguments):
+        with np.errstate(all="ignore"):
+            found, expected = compiled(*given, **keywords), f(*given, **keywords)
+        assert optree.tree_structure(found) == optree.tree_structure(expected)
+        for y, z in zip(optree.tree_leaves(found), optree.tree_leaves(expected), strict=True):
+            assert type(y) is type(z)
+            if isinstance(z, (np.ndarray, np.generic)):
+                assert (y.shape, y.dtype) == (z.shape, z.dtype)
+                scale = max(np.max(np.abs(z), initial=0, where=np.isfinite(z)), 1.0)
+                tolerance = 1e-12 if np.dtype(z.dtype).itemsize >= 8 else 1e-5
+                assert_allclose(y, z, rtol=0, atol=tolerance * scale)
+    return compiled
+
+
+A, B = rng.normal(size=(2, 4, 4))
+x, y = rng.normal(size=(2, 5))
+T = rng.normal(size=(2, 3, 4))
+S = A @ A.T + 4 * np.eye(4)
+
+PROGRAMS = {
+    "network": (fb.value_and_grad(loss), *network((3, 5, 4), 7)),
+    "network, one column": (fb.value_and_grad(loss), *network((3, 5, 4), 1)),
+    "network of numbers": (fb.value_and_grad(loss), *network((1, 1, 1, 1), 1)),
+    "network in float32": (fb.value_and_grad(loss), *network((3, 5, 4), 7, np.float32)),
+    "network, wide": (fb.value_and_grad(loss), *network((120, 100, 110), 98)),
+    "Rosenbrock": (fb.value_and_grad(lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)), x),
+    "softmax": (fb.grad(lambda x: np.sum(np.exp(x - np.max(x)) / np.sum(np.exp(x - np.max(x))) * y)), x),
+    "where": (fb.grad(lambda x: np.sum(np.where(x > 0.1, x * x, np.sin(x)))), x),
+    "maximum": (fb.grad(lambda x: np.max(x) * np.sum(np.maximum(x, y))), x),
+    "sort": (fb.grad(lambda x: np.sum(np.sort(x) * y)), x),
+    "argmax": (lambda x: x[np.argmax(x)] + 0.0 * x, x),
+    "argsort": (lambda x: (np.argsort(x), x[np.argsort(x)]), x),
+    "mask as a number": (lambda x: np.sum((x > 0) * x) + np.mean(x < y), x),
+    "truth values": (lambda x: ((x > 0) & ~(x > 1) | (x < -1), np.isnan(x)), x),
+    "floor": (lambda x: np.floor(3 * x) + np.round(x, 1) + np.sign(x), x),
+    "assignment": (fb.grad(lambda x: np.sum(assigned(x) * y)), x),
+    "cumulative": (fb.grad(lambda x: np.sum(np.cumsum(np.tanh(x)) * y)), x),
+    "index array": (fb.grad(lambda x: np.sum(x[[0, 0, 3]] ** 2)), x),
+    "concatenate": (fb.grad(lambda x, z: np.sum(np.concatenate([x, z[::-1]]) ** 3), (0, 1)), x, y),
+    "stack": (fb.grad(lambda x: np.sum(np.stack([x, x * x], axis=1) @ np.ones(2))), x),
+    "transposes": (fb.value_and_grad(lambda A: np.sum((A.T @ A).T * A[::-1].T)), A),
+    "outer": (fb.grad(lambda x: np.sum(np.outer(x, np.exp(x)) ** 2)), x),
+    "einsum": (fb.grad(lambda A: np.sum(np.einsum("ij,jk,ik->i", A, B, A) ** 2)), A),
+    "solve": (fb.value_and_grad(lambda S: np.sum(np.linalg.solve(S, A))), S),
+    "Cholesky": (fb.value_and_grad(lambda s: np.sum(np.log(np.diag(np.linalg.cholesky(S + s * s * np.eye(4)))))), 1.5),
+    "svd": (lambda A: np.linalg.svd(A)[1], A),
+    "variance": (fb.grad(lambda x: np.var(x) + np.std(x) * np.mean(x)), x),
+    "special": (fb.grad(lambda x: np.sum(special.expit(x) * special.erf(x) + special.xlogy(3.0, x * x))), x),
+    "normal distribution": (fb.grad(lambda x: np.sum(special.ndtr(x))), x),
+    "log-add-exp": (fb.grad(lambda x: np.sum(np.logaddexp(x, y) + np.logaddexp(0, x))), x),
+    "powers": (fb.grad(lambda x: np.sum(x**2 + x**3 - x**-1 + np.abs(x) ** 1.5 + 2.0**x)), x),
+    "jacobian": (fb.jacobian(lambda x: np.tanh(A @ x[:4]) * x[1:]), x),
+    "hessian": (fb.hessian(lambda x: np.sum(np.tanh(x) ** 2) * np.prod(x)), x),
+    "hvp": (fb.hvp(lambda x: np.sum(np.exp(x) * x[::-1])), x, y),
+    "jvp": (lambda x, v: fb.jvp(lambda x: np.sin(x) @ x, (x,), (v,)), x, y),
+    "scan": (fb.grad(lambda x: fb.scan(lambda s, t: (np.tanh(s + t), s * t), 0.5, x)[0]), x),
+    "cond": (fb.grad(lambda x: fb.cond(x[0] > 0, lambda x: np.sum(x**2), lambda x: np.sum(np.cos(x)), x)), x),
+    "column sums": (fb.grad(lambda A: np.sum(np.tanh(A + np.ones((4, 1)) * np.mean(A, axis=0)) ** 2)), A),
+    "three axes": (lambda A: np.sum((A[:, None, :] - B[None]) ** 2, axis=-1), A),
+    "permuted axes": (lambda T: np.sum(np.transpose(T, (2, 0, 1)) * np.moveaxis(T, 0, 1).reshape(4, 2, 3), axis=1), T),
+    "Fortran order": (lambda A: (A * 2 + A.T, A.T @ A), np.asfortranarray(A)),
+    "a float": (lambda x, s: s * x + s**2, x, 2.5),
+    "float32 and a float": (lambda x, s: s * x, x.astype("f4"), 2.5),
+    "float32 and float64": (lambda x, z: x * z + x, x.astype("f4"), y),
+    "integers": (lambda x, k: x * k + np.sum(k), x, np.arange(5)),
+    "a mask": (lambda x, m: np.where(m, x, 0.0) + m, x, x > 0),
+    "an empty array": (lambda x: (np.sum(x), x * 2, np.sum(x, axis=0)), np.ones((0, 3))),
+    "the argument": (lambda x: x, x),
+    "constants": (lambda x: (np.ones(3), 3.0, "text", None, x), x),
+    "complex inside": (lambda x: np.real((1j * x) * (x + 2j)), x),
+    "dict": (lambda p: {"b": p["a"] * 2, "a": [p["b"]]}, {"a": x, "b": y}),
+    "random-like chain": (fb.value_and_grad(lambda A: np.sum(np.tanh(A @ A) @ A - A.T @ np.exp(-A * A) + A @ B)), A),
+}  # fmt: skip
+
+
+def assigned(x):
+    z = np.zeros_like(x)
+    z[1:] = x[:-1] * 2
+    z[0] += x[2]
+    z[2] = 1.0
+    return z
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs(name):
+    f, *arguments = PROGRAMS[name]
+    agree(f, *arguments)
+
+
+@pytest.mark.parametrize("without", PASSES)
+@pytest.mark.parametrize("name", ["network", "Rosenbrock", "softmax", "hessian", "powers", "random-like chain"])
+def test_passes_can_be_left_out(name, without):
+    f, *arguments = PROGRAMS[name]
+    agree(f, *arguments, passes=tuple(name for name in PASSES if name != without))
+
+
+def test_values_that_are_not_finite():
+    z = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1e-310, 1e308])
+    agree(
+        lambda z: (np.maximum(z, 0.0), np.fmax(z, 0.0), np.where(z > 0, z, -z), np.sign(z), np.tanh(z), z * 2, z - z), z
+    )
+    compiled = agree(lambda z: (np.signbit(-1 * z[1:-1]), np.isfinite(z), z**2, 1 * z, z + 0.0), z)
+    assert "Python" in compiled.report()
+
+
+# Signatures
+
+
+def test_a_plan_for_every_signature():
+    calls = []
+
+    def f(x, n=2, power=1.0):
+        calls.append(n)
+        return n * x**power
+
+    compiled = fb.compile(f)
+    assert_allclose(compiled(x, 3), 3 * x)
+    made = len(calls)
+    assert_allclose(compiled(y, 3), 3 * y)
+    assert_allclose(compiled(np.tile(y, 2)[::2], 3), 3 * np.tile(y, 2)[::2])
+    assert_allclose(compiled(x, 3, power=2.0), 3 * x**2)
+    made_again = len(calls)
+    assert_allclose(compiled(x, 3, power=3.0), 3 * x**3)
+    assert len(calls) == made_again > made
+    for given in ((x, 4), (x, True), (x.astype("f4"), 3), (x[:3], 3), (x[None], 3), (np.asfortranarray(A), 3), (A, 3)):
+        assert_allclose(compiled(*given), given[1] * given[0])
+    assert compiled(x, True).dtype == float
+    assert len(compiled.plans) == 9
+
+
+def test_strided_and_foreign_arrays_are_copied():
+    compiled = fb.compile(lambda x: 2 * x)
+    wide = np.arange(10.0)
+    assert_array_equal(compiled(wide[::2]), 2 * wide[::2])
+    assert_array_equal(compiled(wide[::-2]), 2 * wide[::-2])
+    assert_array_equal(compiled(wide[:5].astype(">f8")), 2 * wide[:5])
+    raw = np.zeros(41, "u1")[1:].view(float)
+    raw[...] = wide[:5]
+    assert_array_equal(compiled(raw), 2 * wide[:5])
+    assert len(compiled.plans) == 1
+
+
+class Pair(NamedTuple):
+    a: np.ndarray
+    b: float
+
+
+def test_nesting_is_kept():
+    f = fb.compile(lambda p, *, q: (Pair(p.a * p.b, q["s"][0]), [q, None], ()))
+    (first, rest, empty) = f(Pair(x, 2.0), q={"s": (y,), "n": None})
+    assert_allclose(first.a, 2 * x)
+    assert isinstance(first, Pair)
+    assert empty == ()
+    assert_allclose(rest[0]["s"][0], y)
+    assert rest[1] is rest[0]["n"] is None
+    again = f(Pair(y, 3.0), q={"n": None, "s": (x,)})
+    assert_allclose(again[0].a, 3 * y)
+
+
+def test_results_are_new_each_time():
+    f = fb.compile(lambda x: (x, np.ones(2), x[1:]))
+    first, second = f(x), f(x)
+    for p, q in zip(first, second, strict=True):
+        assert p.flags.owndata
+        assert p.flags.writeable
+        assert not np.shares_memory(p, q)
+        assert not np.shares_memory(p, x)
+
+
+def test_many_plans_warn_and_are_forgotten():
+    f = fb.compile(lambda x, n: x * n)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for n in range(MANY_PLANS):
+            f(x, n)
+    with pytest.warns(RuntimeWarning, match=r"compiled for more than 16 signatures"):
+        f(x, 100)
+    for n in range(200, 200 + MOST_PLANS):
+        f(x, n)
+    assert len(f.plans) == MOST_PLANS
+
+
+def test_closed_over_arrays_are_captured_by_value():
+    w = np.ones(5)
+    f = fb.compile(lambda x: w * x)
+    f(x)
+    w[:] = 2.0
+    assert_array_equal(f(x), x)
+
+
+def test_inside_another_trace_its_steps_are_steps_there():
+    inner = fb.compile(lambda x: np.sum(x**2))
+    assert_allclose(fb.grad(inner)(x), 2 * x)
+    assert_allclose(fb.compile(fb.grad(inner))(x), 2 * x)
+
+
+def test_pickles_and_copies():
+    f = fb.compile(np.tanh)
+    f(x)
+    for g in (pickle.loads(pickle.dumps(f)), copy.copy(f), copy.deepcopy(f)):
+        assert_allclose(g(x), np.tanh(x), rtol=1e-14)
+
+
+# bind
+
+
+def test_bound_functions_look_at_their_arrays_again():
+    parameters, X, Y = network((3, 5, 4), 2)
+    f = fb.compile(fb.value_and_grad(loss))
+    bound = f.bind(parameters, X, Y)
+    for _ in range(2):
+        value, flat = bound()
+        expected, gradient = fb.value_and_grad(loss)(parameters, X, Y)
+        assert_allclose(value, expected)
+        for p, q in zip(optree.tree_leaves(bound.unflatten(flat)), optree.tree_leaves(gradient), strict=True):
+            assert_allclose(p, q, atol=1e-13)
+            assert np.shares_memory(p, flat)
+        parameters[0][0][...] *= -0.5
+        X += 1
+    assert not np.shares_memory(bound()[1], bound()[1])
+
+
+def test_bound_functions_write_to_out():
+    out = np.empty(5)
+    bound = fb.compile(lambda x: (np.sum(x), 2 * x)).bind(x, out=out)
+    value, flat = bound()
+    assert flat is out
+    assert_allclose((value, *out), (np.sum(x), *2 * x))
+
+
+def test_bound_functions_without_a_scalar_give_all_arrays():
+    bound = fb.compile(lambda x, s: [x * s, {"k": x[:2] + s}]).bind(x, 3.0)
+    flat = bound()
+    assert_allclose(flat, [*(3 * x), *(x[:2] + 3)])
+    assert_allclose(bound.unflatten(flat)[1]["k"], x[:2] + 3)
+
+
+def test_what_cannot_be_bound():
+    f = fb.compile(lambda x: (np.sum(x), 2 * x))
+    with pytest.raises(ValueError, match="must be C- or F-contiguous"):
+        f.bind(np.ones(10)[::2])
+    with pytest.raises(
+        fb.ShapeError, match=r"out must be a float64 array of shape \(5,\); got float64 of shape \(4,\)"
+    ):
+        f.bind(x, out=np.empty(4))
+    with pytest.raises(fb.ShapeError, match=r"got list"):
+        f.bind(x, out=[0.0] * 5)
+    with pytest.raises(ValueError, match="out must be contiguous and writeable"):
+        f.bind(x, out=np.empty(10)[::2])
+    with pytest.raises(ValueError, match="out must not share memory"):
+        f.bind(x, out=x)
+    with pytest.raises(fb.DtypeError, match="must have one dtype"):
+        fb.compile(lambda x: [x, x.astype("f4")]).bind(x)
+
+
+# Errors
+
+
+def test_branches_are_refused_and_named():
+    with pytest.raises(fb.TraceError, match=r"bool: a branch must not depend .* got one at .*test_compiled.py:\d+"):
+        fb.compile(lambda x: x if x[0] > 0 else -x)(x)
+    with pytest.raises(fb.TraceError, match=r"fb.cond or fb.scan"):
+        fb.compile(fb.grad(lambda x: np.sum(x) if np.sum(x) > 0 else -np.sum(x)))(x)
+    assert fb.grad(lambda x: x * x if x > 0 else x)(2.0) == 4.0
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: x[x > 0], lambda x: np.sum(x[x > 0]), lambda x: np.nonzero(x)[0], lambda x: np.flatnonzero(x)]
+)
+def test_shapes_that_depend_on_values_are_refused(f):
+    with pytest.raises(fb.TraceError, match=r"shapes must not depend on values"):
+        fb.compile(f)(x)
+
+
+def test_chance_is_refused():
+    generator = np.random.default_rng(0)
+    with pytest.raises(fb.TraceError, match=r"must do the same each time"):
+        fb.compile(lambda x: x + generator.normal(size=5))(x)
+    with pytest.raises(fb.TraceError, match=r"must do the same each time"):
+        fb.compile(lambda x: x * generator.normal())(x)
+    f = fb.compile(lambda x: x + np.random.default_rng(1).normal(size=5))  # the same numbers each time
+    assert_allclose(f(y), y + np.random.default_rng(1).normal(size=5))
+
+
+def test_what_has_no_signature():
+    with pytest.raises(TypeError, match="compile: f must be callable"):
+        fb.compile(3)
+    with pytest.raises(fb.DtypeError, match="masks are not propagated"):
+        fb.compile(np.sum)(np.ma.array([1.0]))
+    with pytest.raises(fb.DtypeError, match="plain arrays of numbers"):
+        fb.compile(np.sum)(np.array([object()]))
+    with pytest.raises(fb.DtypeError, match="at most double precision"):
+        fb.compile(np.negative)(np.longdouble(1))
+    with pytest.raises(fb.DtypeError, match=r"arrays, numbers, strings or containers"):
+        fb.compile(lambda s: s)({1, 2})
+
+
+def test_errors_of_the_function_come_through():
+    with pytest.raises(ZeroDivisionError):
+        fb.compile(lambda x: 1 / 0)(x)
+    f = fb.compile(np.linalg.inv)
+    assert_allclose(f(S), np.linalg.inv(S))
+    with pytest.raises(np.linalg.LinAlgError):
+        f(np.zeros((4, 4)))
+    assert_allclose(f(S), np.linalg.inv(S))  # the plan is whole
+
+
+# Resources
+
+
+def peak(function, repetitions=20):
+    watcher = sys.gettrace()
+    sys.settrace(None)  # a coverage tool takes notes, and memory
+    tracemalloc.start()
+    try:
+        function()
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        for _ in range(repetitions):
+            function()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+        sys.settrace(watcher)
+
+
+def test_a_run_allocates_nothing_but_its_results():
+    parameters, X, Y = network((30, 50, 40), 20)
+    f = fb.compile(fb.value_and_grad(loss))
+    size = 8 * sum(W.size + b.size for W, b in parameters)
+    bound = f.bind(parameters, X, Y)
+    assert peak(bound) < size + 500
+    assert peak(f.bind(parameters, X, Y, out=np.empty(size // 8))) < 500
+    assert peak(lambda: f(parameters, X, Y)) < size + 2000
+
+
+def test_plans_run_in_many_threads():
+    parameters, X, Y = network((30, 50, 40), 20)
+    f = fb.compile(fb.value_and_grad(loss))
+    expected = f(parameters, X, Y)[0]
+    bound = f.bind(parameters, X, Y)
+    start = threading.Barrier(4)
+
+    def work(_):
+        start.wait()
+        return [(bound()[0], f(parameters, X, Y)[0], f(parameters, X, 2 * Y)[0]) for _ in range(50)]
+
+    with ThreadPoolExecutor(4) as pool:
+        results = [r for rows in pool.map(work, range(4)) for r in rows]
+    other = f(parameters, X, 2 * Y)[0]
+    assert set(results) == {(expected, expected, other)}
+
+
+def test_a_report_names_what_is_done():
+    f = fb.compile(lambda x: np.sum(np.tanh(x) * np.cumsum(x)))
+    assert f.report() == "not compiled yet: call it first"
+    f(x)
+    assert "1 calls into Python" in f.report()
+    assert "cluster 5 (float64): tanh, multiply, sum" in f.report()
+    assert "call cumsum at" in f.report()
