@@ -37,8 +37,8 @@ def compile(f, threads=1, checkpoint=None):
     -------
     Compiled
         Called as f. The signature are the nesting, and the shape, dtype and memory order (C or F) of every array;
-        floats are values, while ints, bools, strings and None are part of the signature. Arrays that f finds outside of its
-        arguments are captured with the values they have when it is traced.
+        floats are values, while ints, bools, strings and None are part of the signature. Arrays that f finds outside
+        of its arguments are captured with the values they have when it is traced.
 
     Raises
     ------
@@ -230,8 +230,9 @@ def check_shapes(program):
         if mask or getattr(step.function, "__name__", "") in DATA_SHAPED:
             raise TraceError(
                 f"{getattr(step.function, '__name__', step.function)}: shapes must not depend on values under "
-                f"compile because the plan is made for one shape; got a traced {'mask' if mask else 'condition'} at {step.where}: use "
-                "np.where(mask, x, 0) and sums, or leave compile away"
+                f"compile because the plan is made for one shape; got a traced "
+                f"{'mask' if mask else 'condition'} at {step.where}: use np.where(mask, x, 0) and sums, or leave "
+                "compile away"
             )
 
 

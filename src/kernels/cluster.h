@@ -67,10 +67,12 @@ typedef struct {
     int32_t dtype;             /* FB_F32 or FB_F64: of all registers */
     int32_t n_accesses, n_ops, n_registers, n_buffers;
     int64_t shape[FB_AXES];    /* outer axes, rows, columns; 1 in front where there are fewer */
+    int64_t outer;             /* product of the outer axes */
     int64_t tile_rows, tile_columns;
-    fb_access *accesses;       /* loads and constants, then stores and reductions */
+    fb_access *accesses;       /* loads and constants, then, from `stores` on, stores and reductions */
+    fb_access *stores;
     fb_micro *ops;
-    int16_t *buffer_of;        /* of each register, or -1 for one that lies in memory */
+    int16_t *buffer_of;        /* of each register; 0 for one that lies in memory */
 } fb_cluster;
 
 typedef void (*fb_cluster_runner)(const fb_cluster *cluster, char *const *slots);

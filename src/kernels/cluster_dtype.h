@@ -199,8 +199,12 @@ static void NAME(reduce)(int kind, int64_t rows, int64_t columns, const REAL *x,
 static void NAME(start)(const fb_access *a, const int64_t *shape, int axis, REAL *p)
 {
     const REAL identity = a->kind == FB_SUM ? 0 : a->kind == FB_GREATEST ? -(REAL)INFINITY : (REAL)INFINITY;
-    const int64_t n = a->strides[axis] == 0 ? 1 : shape[axis];
-    for (int64_t i = 0; i < n; i++, p += a->strides[axis])
+    while (axis < FB_AXES && a->strides[axis] == 0) axis++;
+    if (axis == FB_AXES) {
+        *p = identity;
+        return;
+    }
+    for (int64_t i = 0; i < shape[axis]; i++, p += a->strides[axis])
         if (axis == FB_AXES - 1)
             *p = identity;
         else
@@ -238,63 +242,73 @@ static void NAME(cluster_of_one)(const fb_cluster *t, char *const *slots)
     }
 }
 
+enum { NAME(rows_axis) = FB_AXES - 2, NAME(columns_axis) = FB_AXES - 1 };
+
+/* One tile: rows r, ... and columns j, ...; `base` is where each access stands at the outer index. */
+INLINE void NAME(cluster_tile)(const fb_cluster *t, char *const *base, REAL **reg, int64_t r, int64_t j, int64_t m,
+                               int64_t n)
+{
+    const fb_access *const first = t->accesses, *const last = first + t->n_accesses;
+    /* where direct stores go must be known before the operations run */
+    for (const fb_access *a = first; a < last; a++) {
+        const int64_t rs = a->strides[NAME(rows_axis)], cs = a->strides[NAME(columns_axis)];
+        if (a->place == FB_DIRECT)
+            reg[a->reg] = (REAL *)base[a - first] + r * rs + j * cs;
+        else if (a->kind == FB_LOAD && a->place == FB_BUFFER)
+            NAME(load)(a->type, m, n, base[a - first] + (r * rs + j * cs) * fb_sizes[a->type], rs, cs, reg[a->reg]);
+    }
+    for (const fb_micro *op = t->ops, *end = op + t->n_ops; op < end; op++)
+        NAME(micro)(op->op, m * n, reg[op->a], reg[op->b], reg[op->c], reg[op->d]);
+    for (const fb_access *a = t->stores; a < last; a++) {
+        const int64_t rs = a->strides[NAME(rows_axis)], cs = a->strides[NAME(columns_axis)];
+        if (a->kind >= FB_SUM)
+            NAME(reduce)(a->kind, m, n, reg[a->reg], (REAL *)base[a - first] + r * rs + j * cs, rs, cs);
+        else if (a->place == FB_BUFFER)
+            NAME(store)(a->type, m, n, reg[a->reg], base[a - first] + (r * rs + j * cs) * fb_sizes[a->type], rs, cs);
+    }
+}
+
 static void NAME(cluster)(const fb_cluster *t, char *const *slots)
 {
-    enum { ROWS_AXIS = FB_AXES - 2, COLUMNS_AXIS = FB_AXES - 1 };
-    const int64_t rows = t->shape[ROWS_AXIS], columns = t->shape[COLUMNS_AXIS];
-    int64_t outer = 1, index[FB_AXES] = {0};
-    for (int i = 0; i < ROWS_AXIS; i++) outer *= t->shape[i];
-    if (outer * rows * columns == 1) {
+    if (t->outer * t->shape[NAME(rows_axis)] * t->shape[NAME(columns_axis)] == 1) {
         NAME(cluster_of_one)(t, slots);
         return;
     }
     REAL buffers[FB_BUFFERS / sizeof(REAL)];
     REAL *reg[FB_REGISTERS];
-    char *base[FB_REGISTERS]; /* of each access, at the current outer index */
+    char *base[FB_REGISTERS];
+    const int64_t rows = t->shape[NAME(rows_axis)], columns = t->shape[NAME(columns_axis)];
     const int64_t length = t->tile_rows * t->tile_columns;
-    const fb_access *first = t->accesses, *last = first + t->n_accesses;
-    for (int r = 0; r < t->n_registers; r++) reg[r] = buffers + (t->buffer_of[r] < 0 ? 0 : t->buffer_of[r]) * length;
+    const fb_access *const first = t->accesses, *const last = first + t->n_accesses;
+    for (int r = 0; r < t->n_registers; r++) reg[r] = buffers + t->buffer_of[r] * length;
     for (const fb_access *a = first; a < last; a++) {
         if (a->kind == FB_CONSTANT) {
             const REAL same = (REAL)a->constant;
-            for (int64_t i = 0; i < length; i++) reg[a->reg][i] = same;
+            REAL *const d = reg[a->reg];
+            for (int64_t i = 0; i < length; i++) d[i] = same;
             continue;
         }
         base[a - first] = slots[a->slot] + a->offset * fb_sizes[a->type];
         if (a->kind >= FB_SUM)
             NAME(start)(a, t->shape, 0, (REAL *)base[a - first]);
         else if (a->place == FB_FIXED)
-            NAME(load)(a->type, t->tile_rows, t->tile_columns, base[a - first], 0, a->strides[COLUMNS_AXIS],
+            NAME(load)(a->type, t->tile_rows, t->tile_columns, base[a - first], 0, a->strides[NAME(columns_axis)],
                        reg[a->reg]);
     }
-    for (int64_t at = 0; at < outer; at++) {
+    if (t->outer == 1 && rows == t->tile_rows && columns == t->tile_columns) {
+        NAME(cluster_tile)(t, base, reg, 0, 0, rows, columns);
+        return;
+    }
+    int64_t index[FB_AXES] = {0};
+    for (int64_t at = 0; at < t->outer; at++) {
         for (int64_t r = 0; r < rows; r += t->tile_rows) {
             const int64_t m = rows - r < t->tile_rows ? rows - r : t->tile_rows;
             for (int64_t j = 0; j < columns; j += t->tile_columns) {
                 const int64_t n = columns - j < t->tile_columns ? columns - j : t->tile_columns;
-                const fb_access *a = first;
-                /* where direct stores go must be known before the operations run */
-                for (; a < last; a++) {
-                    const int64_t rs = a->strides[ROWS_AXIS], cs = a->strides[COLUMNS_AXIS];
-                    if (a->place == FB_DIRECT)
-                        reg[a->reg] = (REAL *)base[a - first] + r * rs + j * cs;
-                    else if (a->kind == FB_LOAD && a->place == FB_BUFFER)
-                        NAME(load)(a->type, m, n, base[a - first] + (r * rs + j * cs) * fb_sizes[a->type], rs, cs,
-                                   reg[a->reg]);
-                }
-                for (const fb_micro *op = t->ops, *end = op + t->n_ops; op < end; op++)
-                    NAME(micro)(op->op, m * n, reg[op->a], reg[op->b], reg[op->c], reg[op->d]);
-                for (a = first; a < last; a++) {
-                    const int64_t rs = a->strides[ROWS_AXIS], cs = a->strides[COLUMNS_AXIS];
-                    if (a->kind >= FB_SUM)
-                        NAME(reduce)(a->kind, m, n, reg[a->reg], (REAL *)base[a - first] + r * rs + j * cs, rs, cs);
-                    else if (a->kind == FB_STORE && a->place == FB_BUFFER)
-                        NAME(store)(a->type, m, n, reg[a->reg],
-                                    base[a - first] + (r * rs + j * cs) * fb_sizes[a->type], rs, cs);
-                }
+                NAME(cluster_tile)(t, base, reg, r, j, m, n);
             }
         }
-        for (int i = ROWS_AXIS - 1; i >= 0; i--) { /* the next outer index */
+        for (int i = NAME(rows_axis) - 1; i >= 0; i--) { /* the next outer index */
             const int wrap = ++index[i] == t->shape[i];
             for (const fb_access *a = first; a < last; a++)
                 if (a->kind != FB_CONSTANT)

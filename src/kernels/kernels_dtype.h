@@ -71,6 +71,7 @@ INLINE REAL NAME(over)(REAL x, REAL y) { return x / y; }
             NO_DEPENDENCE                                                     \
             for (int64_t j = 0; j < n; j++) z[j * zs] = expression;           \
         } else if (a.cs == 0 && b.cs == 1 && c.cs == 1) {                     \
+            const ELEMENT same = *x, *x = &same;                              \
             const int64_t xs = 0, ys = 1, zs = 1;                             \
             NO_DEPENDENCE                                                     \
             for (int64_t j = 0; j < n; j++) z[j * zs] = expression;           \

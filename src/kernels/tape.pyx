@@ -48,7 +48,7 @@ cdef extern from "functions.h" nogil:
     fb_map **fb_map_table
 
 cdef extern from "cluster.h" nogil:
-    int FB_AXES
+    int FB_AXES, FB_STORE
     ctypedef struct fb_micro:
         uint16_t op, d, a, b, c
     ctypedef struct fb_access:
@@ -60,8 +60,9 @@ cdef extern from "cluster.h" nogil:
         int32_t dtype
         int32_t n_accesses, n_ops, n_registers
         int64_t *shape
-        int64_t tile_rows, tile_columns
+        int64_t outer, tile_rows, tile_columns
         fb_access *accesses
+        fb_access *stores
         fb_micro *ops
         int16_t *buffer_of
 
@@ -166,12 +167,18 @@ cdef fb_cluster *new_cluster(int dtype, tuple given) except NULL:
     t.dtype = dtype
     t.n_accesses, t.n_ops, t.n_registers = len(accesses), len(operations), registers
     t.tile_rows, t.tile_columns = tile
+    t.outer = 1
     for i in range(FB_AXES):
         t.shape[i] = shape[i]
+        if i < FB_AXES - 2:
+            t.outer *= t.shape[i]
+    t.stores = t.accesses + t.n_accesses
     for i, line in enumerate(accesses):
         access = t.accesses + i
         (access.slot, access.offset, strides, access.constant, access.type, access.kind, access.place,
          access.reg) = line
+        if access.kind >= FB_STORE and access < t.stores:
+            t.stores = access
         for j in range(FB_AXES):
             access.strides[j] = strides[j]
     for i, line in enumerate(operations):

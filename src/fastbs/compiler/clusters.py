@@ -282,7 +282,7 @@ def choose_tile(code, direct_store):
         if (code.registers - len(in_memory)) * math.prod(code.tile) <= room:
             break
     numbers = iter(range(code.registers))
-    code.buffer_of = [-1 if r in in_memory else next(numbers) for r in range(code.registers)]
+    code.buffer_of = [0 if r in in_memory else next(numbers) for r in range(code.registers)]
 
 
 def count_buffers(code, direct_store, room):
