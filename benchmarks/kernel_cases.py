@@ -4,7 +4,7 @@ import numpy as np
 import scipy.special
 
 from fastbs._tape import Tape, TapedOperator, map_function
-from fastbs.compile.lowering import GEMM, GEMV, PRODUCT
+from fastbs.compiler.lowering import GEMM, GEMV, PRODUCT
 
 SQUARES = tuple((n, n, n) for n in (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512))
 
@@ -36,10 +36,11 @@ class Repeated(TapedOperator):
     def __init__(self, opcode, a, b, times):
         (m, k), n = a.shape, b.shape[1]
         self.c = np.zeros((m, n), a.dtype)
-        code = [(opcode, 0, times, m, n, k, 1.0, 0.0, 2.0 * m * n * k * times, *map(operand, range(3), (a, b, self.c)))]
-        layouts = [(x.shape, x.strides) for x in (a, b)]
         dtype = ("float32", "float64").index(a.dtype.name)
-        self._bind(Tape(dtype, layouts, [(self.c.shape, self.c.strides)], code, 0), (b,), True)
+        cost, operands = 2.0 * m * n * k * times, map(operand, range(3), (a, b, self.c))
+        code = [(opcode, dtype, 0, times, m, n, k, 1.0, 0.0, cost, *operands, None)]
+        *inputs, output = [(x.dtype, x.shape, x.strides) for x in (a, b, self.c)]
+        self._bind(Tape(inputs, [output], [], code, 0), (b,), True)
         self.a = a
 
     def __call__(self):

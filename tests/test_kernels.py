@@ -234,8 +234,8 @@ def test_a_column_times_a_row_into_one_of_them(shape, dtype):
         c = row.copy() if inner else np.full(shape, np.nan, dtype)
         place = operand(2, c)
         b = place if inner else (1, 0, 0, 1, 0)
-        code = [(MUL, 0, 1, m, n, 1, 1.0, 0.0, 1.0, (0, 0, 1, 0, 0), b, place)]
-        tape = Tape(DTYPES.index(dtype), [layout(column), layout(row)], [layout(c)], code, 0)
+        code = [(MUL, DTYPES.index(dtype), 0, 1, m, n, 1, 1.0, 0.0, 1.0, (0, 0, 1, 0, 0), b, place, None)]
+        tape = Tape([layout(column), layout(row)], [layout(c)], [], code, 0)
         Bound(tape, (row,)).apply_into(column, c)
         np.testing.assert_allclose(c, column * row, rtol=4 * np.finfo(dtype).eps)
 
