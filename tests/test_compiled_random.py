@@ -74,6 +74,13 @@ def close(found, expected, scale):
         np.testing.assert_allclose(y, z, rtol=1e-9, atol=1e-9 * scale)
 
 
+def is_steady(f, arguments, rng):
+    """Whether rounding decides nothing: a sign or an order of numbers that are equal but for rounding is chance."""
+    value = f(*arguments)
+    near = [f(*[x * (1 + 1e-12 * rng.normal(size=x.shape)) for x in arguments]) for _ in range(4)]
+    return all(abs(y - value) < 1e-7 for y in near)
+
+
 def check(seed):
     f, first = program(seed)
     rng = np.random.default_rng(seed + 1)
@@ -83,6 +90,8 @@ def check(seed):
     with np.errstate(all="ignore"):
         expected = [gradient(*given) for given in (first, second)]
         if not all(np.all(np.isfinite(g)) for _, gs in expected for g in gs):
+            return
+        if not all(is_steady(f, given, rng) for given in (first, second)):
             return
         for some in passes[seed % len(passes) :][:1]:
             compiled = Compiled(gradient, passes=some)
