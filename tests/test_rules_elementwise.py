@@ -151,6 +151,7 @@ NO_DERIVATIVE = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")  # since NumPy 2.5
 @pytest.mark.parametrize("function", NO_DERIVATIVE, ids=lambda f: f.__name__)
 def test_results_without_derivative_stay_traced(function):
     kind = NO_DERIVATIVE[function]

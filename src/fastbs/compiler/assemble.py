@@ -14,6 +14,7 @@ from .views import Buffer, View
 __all__ = ["PASSES", "assemble", "lower", "optimized", "recorded"]
 
 MAX_AXES = 8  # of an argument of a tape
+MANY_STEPS = 1000  # of an operator: so long a chain has nothing to simplify that would pay for looking
 NOTHING = (0, 0, 0, 0, 0)
 
 PASSES = {"simplify": simplify, "common_subexpressions": common_subexpressions}
@@ -47,7 +48,9 @@ def lower(function, values, outs=None):
         return None
     dtypes = {x.value.dtype for x in inputs if hasattr(x.value, "dtype")}
     try:
-        program = optimized(from_nodes(inputs, results, steps(results)))
+        program = from_nodes(inputs, results, steps(results))
+        if len(program.steps) <= MANY_STEPS:
+            program = optimized(program)
         scalar_dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(float)
         if dtypes:
             raise NotLowerable("several dtypes")

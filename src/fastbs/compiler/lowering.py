@@ -224,9 +224,7 @@ class Lowering:
 
     def destination(self, step):
         """Where the result of a step goes: its output, or a new temporary."""
-        last = step
-        while id(last) in self.continued:
-            last = self.continued[id(last)]
+        last = self.outermost.get(id(step), step)
         found = self.destinations.get(id(last))
         if found is None:
             found = self.destinations[id(last)] = self.temporary(step.shape, step.dtype)
@@ -266,7 +264,8 @@ class Lowering:
         """Which steps are sums that their terms accumulate, and which of the terms wait for them."""
         self.sums = set()  # ids of sums that are accumulated
         self.summed = set()  # ids of products and scatters that a sum computes
-        self.continued = {}  # id(sum) -> the sum that goes on in its memory
+        self.outermost = {}  # id(sum) -> the sum in whose memory it and all between them are accumulated
+        continued = {}  # id(sum) -> the sum that goes on in its memory
         for step in self.program.steps:
             terms = step.arguments
             if step.function not in SIGNS or step.dtype not in KERNEL_DTYPES or 0 in step.shape:
@@ -280,7 +279,11 @@ class Lowering:
                 self.sums.add(id(step))
                 self.summed.update(map(id, waiting))
                 if nested:
-                    self.continued[id(nested[0])] = step
+                    continued[id(nested[0])] = step
+        for step in reversed(self.program.steps):
+            if id(step) in continued:
+                last = continued[id(step)]
+                self.outermost[id(step)] = self.outermost.get(id(last), last)
 
     def may_wait(self, x, step):
         """Whether an argument is a product, or a scatter, that only this sum needs."""

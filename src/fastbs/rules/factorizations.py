@@ -206,7 +206,7 @@ def eig_rule(results, a):
 
 def eigvals_rule(w, a):
     """dw = diag(V^-1 dA V)"""
-    inner = eig_rule(np.linalg.eig(a), a)
+    inner = eig_rule(real_eig(a), a)
     return Map(
         lambda X: inner.apply(X)[0],
         lambda Y: inner.apply_adjoint((Y, None)),
@@ -217,30 +217,41 @@ def eigvals_rule(w, a):
     )
 
 
-def with_real_eigenvalues(name, w):
-    if w.dtype.kind == "c":
+def real_part(name, w, *others):
+    """Eigenvalues, and what belongs to them, as real arrays: NumPy 2.5 gives complex ones of all matrices."""
+    if w.dtype.kind != "c":
+        return w, *others
+    if w.imag.any():
         raise TypeError(
             f"{name}: all eigenvalues must be real because the rule is for real arrays; got {w.dtype}, use eigh for "
             "symmetric matrices"
         )
+    return tuple([x.real.copy() for x in (w, *others)])
+
+
+def real_eig(a):
+    """np.linalg.eig of a matrix with real eigenvalues."""
+    results = np.linalg.eig(a)
+    return type(results)(*real_part("eig", *results))
+
+
+def real_eigvals(a):
+    """np.linalg.eigvals of a matrix with real eigenvalues."""
+    return real_part("eigvals", np.linalg.eigvals(a))[0]
 
 
 @composite(np.linalg.eig)
 def eig(a):
-    results = record_several(np.linalg.eig, (real("eig", a),))
-    with_real_eigenvalues("eig", results[0])
-    return results
+    return record_several(real_eig, (real("eig", a),))
 
 
 @composite(np.linalg.eigvals)
 def eigvals(a):
-    w = record(np.linalg.eigvals, (real("eigvals", a),))
-    with_real_eigenvalues("eigvals", w)
-    return w
+    return record(real_eigvals, (real("eigvals", a),))
 
 
-RULES[np.linalg.eig] = (eig_rule,)
-RULES[np.linalg.eigvals] = (eigvals_rule,)
+RULES[real_eig] = (eig_rule,)
+RULES[real_eigvals] = (eigvals_rule,)
 
 
 def svd_rule(results, a, **keywords):
