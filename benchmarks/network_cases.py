@@ -13,19 +13,25 @@ import numpy as np
 import fastbs as fb
 from fastbs._tape import Tape
 
-__all__ = ["CASES", "Network", "loss"]
+__all__ = ["CASES", "RIVALS", "Network", "loss"]
 
-# widths, batch -> at most these ratios (float64, float32) to (floor, NumPy, the better jax, torch)
+# name -> widths, batch, the rival of ours that is asked for, and the most that it may take of each peer's time:
+# (float64, float32) of the floor, NumPy by hand, jax.jit and PyTorch eager
 CASES = {
-    "1 x 64, 1": ((1,) * 65, 1),
-    "16 x 4, 1": ((16,) * 5, 1),
-    "32 x 8, 8": ((32,) * 9, 8),
-    "64 x 4, 32": ((64,) * 5, 32),
-    "128 x 4, 128": ((128,) * 5, 128),
-    "256 x 4, 256": ((256,) * 5, 256),
-    "784-256-128-10, 128": ((784, 256, 128, 10), 128),
-    "1024 x 3, 512": ((1024,) * 4, 512),
-}
+    "1 x 64, 1": ((1,) * 65, 1, "fastbs bound", (0.2, 0.17), (1 / 200,) * 2, (1 / 120,) * 2, (1 / 700,) * 2),
+    "1 x 64, 1 call": ((1,) * 65, 1, "fastbs call", (3.0,) * 2, (1 / 15,) * 2, (1 / 7,) * 2, (1 / 35,) * 2),
+    "16 x 4, 1": ((16,) * 5, 1, "fastbs bound", (0.45, 0.42), (1 / 40,) * 2, (1 / 40,) * 2, (1 / 250,) * 2),
+    "16 x 4, 1 out": ((16,) * 5, 1, "fastbs out", (0.33,) * 2, None, None, None),
+    "32 x 8, 8": ((32,) * 9, 8, "fastbs call", (0.75, 0.85), (1 / 8,) * 2, (1 / 7,) * 2, (1 / 30,) * 2),
+    "64 x 4, 32": ((64,) * 5, 32, "fastbs call", (0.93, 0.85), (1 / 3,) * 2, (1 / 2.2, 1 / 3), (1 / 6.5,) * 2),
+    "128 x 4, 128": ((128,) * 5, 128, "fastbs call", (1.1,) * 2, (0.6, 0.8), (0.77, 0.8), (0.5,) * 2),
+    "256 x 4, 256": ((256,) * 5, 256, "fastbs call", (1.06,) * 2, (0.75, 0.88), (0.92,) * 2, (0.75,) * 2),
+    "784-256-128-10, 128": (
+        (784, 256, 128, 10), 128, "fastbs call", (1.06,) * 2, (0.85, 0.92), (0.87, 0.8), (0.72,) * 2,
+    ),
+    "1024 x 3, 512": ((1024,) * 4, 512, "fastbs call", (1.04,) * 2, (1.05,) * 2, (1.0,) * 2, (1.05,) * 2),
+}  # fmt: skip
+RIVALS = ("floor", "NumPy", "jax", "torch")
 GEMM = 4  # as in fastbs.compiler.lowering
 
 

@@ -5,6 +5,7 @@ Usage::
     python -m benchmarks.report operators      # op @ X against the NumPy expression and raw BLAS
     python -m benchmarks.report backslash      # block systems and gradients, for orientation
     python -m benchmarks.report kernels        # own products against BLAS, own functions against NumPy
+    python -m benchmarks.report networks       # compiled gradients against the BLAS floor, NumPy by hand, JAX, PyTorch
     python -m benchmarks.report operators --rounds 41 --sizes 4 64
 
 Run it from the root of a checkout with fastbs installed. The exit code is 1 if a bound is missed.
@@ -13,7 +14,10 @@ Run it from the root of a checkout with fastbs installed. The exit code is 1 if 
 import argparse
 import sys
 
+import numpy as np
+
 from . import kernel_cases as kernels
+from . import network_cases as networks
 from . import operator_cases as operators
 from .backslash_cases import Chain, Network, rivals_of
 from .paired import compare, format_seconds
@@ -97,14 +101,46 @@ def report_kernels(sizes, rounds):
     return missed
 
 
+def report_networks(sizes, rounds):
+    """Print one row per network, dtype and rival that is installed; return how many bounds are missed."""
+    missed = 0
+    line = "{:<20}{:<9}{:<13}{:>9}  {:<7}{:>9}  {:>8}  {:<22}  {}"
+    print(
+        line.format("widths, batch", "dtype", "", "time", "against", "time", "required", "measured [95 %]", "").rstrip()
+    )
+    for case, (widths, batch, ours, *bounds) in networks.CASES.items():
+        if sizes != SIZES and max(widths) not in sizes:
+            continue
+        for i, dtype in enumerate((np.float64, np.float32)):
+            rivals = networks.Network(widths, batch, dtype).rivals()
+            required = {name: bound[i] for name, bound in zip(networks.RIVALS, bounds, strict=True) if bound}
+            required = {name: bound for name, bound in required.items() if name in rivals}
+            result = compare({name: rivals[name] for name in (ours, *required)}, "floor", rounds)
+            for name, bound in required.items():
+                ratio = result.ratio(ours, name)
+                missed += not ratio.meets(bound)
+                times = [format_seconds(result.seconds(rival)) for rival in (ours, name)]
+                verdict = "PASS" if ratio.meets(bound) else "MISS"
+                row = (case, dtype.__name__, ours, times[0], name, times[1], f"{bound:.4g}", str(ratio), verdict)
+                print(line.format(*row), flush=True)
+    return missed
+
+
+REPORTS = {
+    "operators": report_operators,
+    "backslash": report_backslash,
+    "kernels": report_kernels,
+    "networks": report_networks,
+}
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("operators", "backslash", "kernels"))
+    parser.add_argument("what", choices=tuple(REPORTS))
     parser.add_argument("--rounds", type=int, default=21, help="of the paired timer (%(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="of the arrays")
     arguments = parser.parse_args(argv)
-    reports = {"operators": report_operators, "backslash": report_backslash, "kernels": report_kernels}
-    missed = reports[arguments.what](arguments.sizes, arguments.rounds)
+    missed = REPORTS[arguments.what](arguments.sizes, arguments.rounds)
     if missed:
         print(f"{missed} bounds missed")
     return 1 if missed else 0

@@ -28,7 +28,7 @@ COPY, AXPBY, MUL, DIV, GEMM, GEMV, PRODUCT, INNER, FILL, CLUSTER, CALL = range(1
 CONJ_A, CONJ_B = 1, 2
 
 # Measured crossovers: below these sizes our register-blocked product is faster than BLAS with its packing.
-SMALL_REAL = 96  # largest of m, n, k
+SMALL_REAL = 128  # largest of m, n, k
 SMALL_COMPLEX = 128  # product of m, n, k
 MAX_PEELED = 64  # instructions for axes that fit no (batch, row, column) pattern
 LARGEST = 2**31 - 1  # BLAS integers
