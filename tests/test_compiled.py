@@ -410,6 +410,20 @@ def test_plans_run_in_many_threads():
     assert set(results) == {(expected, expected, other)}
 
 
+def test_threads_with_several_signatures_get_their_own_plans():
+    f = fb.compile(lambda x, n: x * n)
+    start = threading.Barrier(4)
+
+    def work(i):
+        start.wait()
+        return all(f(x[: 1 + (i + k) % 4], k % 80)[0] == x[0] * (k % 80) for k in range(300))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(work, range(4)))
+
+
 def test_a_report_names_what_is_done():
     f = fb.compile(lambda x: np.sum(np.tanh(x) * np.cumsum(x)))
     assert f.report() == "not compiled yet: call it first"

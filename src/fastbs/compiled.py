@@ -2,6 +2,7 @@
 
 import functools
 import math
+import threading
 import warnings
 from collections import OrderedDict
 
@@ -24,7 +25,7 @@ MOST_PLANS = 64
 MANY_PLANS = 16
 
 
-def compile(f, threads=1, checkpoint=None):
+def compile(f):
     """A function that traces f once per signature of its arguments, and runs the resulting tape from then on.
 
     Parameters
@@ -59,7 +60,7 @@ def compile(f, threads=1, checkpoint=None):
     array([[0.363, 0.   ],
            [0.   , 0.   ]])
     """
-    return Compiled(f, threads, checkpoint)
+    return Compiled(f)
 
 
 class Compiled(CompiledFunction):
@@ -72,32 +73,36 @@ class Compiled(CompiledFunction):
         The passes that a program goes through, for tests.
     """
 
-    def __init__(self, f, threads=1, checkpoint=None, passes=tuple(PASSES)):
+    def __init__(self, f, passes=tuple(PASSES)):
         if not callable(f):
             raise TypeError(f"compile: f must be callable because it is traced; got {type(f).__name__}")
         functools.update_wrapper(self, f)
         self.f = f
-        self.threads, self.checkpoint, self.passes = threads, checkpoint, passes
+        self.passes = passes
         self.plans = OrderedDict()  # signature -> Plan
+        self.lock = threading.RLock()  # a function may call itself while it is traced
         self.made = 0
 
     def __reduce__(self):
-        return Compiled, (self.f, self.threads, self.checkpoint, self.passes)
+        return Compiled, (self.f, self.passes)
 
     def _miss(self, arguments, keywords):
         """The plan used last does not fit: find or make another one."""
         signature = Signature(arguments, keywords)
         if signature.is_traced:
             return self.f(*arguments, **keywords)  # inside of another trace its steps are steps there
-        self.plan = self._plan(signature)
-        result = self.plan.run(arguments, keywords)
+        plan = self.plan = self._plan(signature)
+        result = plan.run(arguments, keywords)  # another thread may have changed self.plan
         if result is MISS:
             raise AssertionError("compile: the plan does not fit the arguments it was made for")
         return result
 
     def _plan(self, signature):
-        plan = self.plans.get(signature.key)
-        if plan is None:
+        with self.lock:
+            plan = self.plans.get(signature.key)
+            if plan is not None:
+                self.plans.move_to_end(signature.key)
+                return plan
             plan = make_plan(self.f, signature, self.passes)
             self.made += 1
             if self.made == MANY_PLANS + 1:
@@ -110,8 +115,7 @@ class Compiled(CompiledFunction):
             self.plans[signature.key] = plan
             if len(self.plans) > MOST_PLANS:
                 self.plans.popitem(last=False)
-        self.plans.move_to_end(signature.key)
-        return plan
+            return plan
 
     def bind(self, *arguments, out=None, **keywords):
         """Fix the arguments; the contents of the arrays may change between calls.

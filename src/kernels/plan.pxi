@@ -157,8 +157,9 @@ cdef class CompiledFunction:
     cdef public Plan plan
 
     def __call__(self, *arguments, **keywords):
-        if self.plan is not None:
-            result = self.plan.run(arguments, keywords)
+        cdef Plan plan = self.plan
+        if plan is not None:
+            result = plan.run(arguments, keywords)
             if result is not MISS:
                 return result
         return self._miss(arguments, keywords)
