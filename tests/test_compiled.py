@@ -17,6 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special
 
 import fastbs as fb
+import fastbs.scipy.linalg as sl
 from fastbs.compiled import MANY_PLANS, MOST_PLANS, Compiled
 from fastbs.compiler.assemble import PASSES
 
@@ -104,6 +105,8 @@ PROGRAMS = {
     "Cholesky": (fb.value_and_grad(lambda s: np.sum(np.log(np.diag(np.linalg.cholesky(S + s * s * np.eye(4)))))), 1.5),
     "svd": (lambda A: np.linalg.svd(A)[1], A),
     "variance": (fb.grad(lambda x: np.var(x) + np.std(x) * np.mean(x)), x),
+    "stop_gradient": (fb.value_and_grad(lambda x: np.sum(x * fb.stop_gradient(x * x))), x),
+    "LU": (fb.grad(lambda A: np.sum(sl.lu_solve(sl.lu_factor(A), A.T) ** 2) + np.sum(sl.lu(A)[0] * A)), A),
     "special": (fb.grad(lambda x: np.sum(special.expit(x) * special.erf(x) + special.xlogy(3.0, x * x))), x),
     "normal distribution": (fb.grad(lambda x: np.sum(special.ndtr(x))), x),
     "log-add-exp": (fb.grad(lambda x: np.sum(np.logaddexp(x, y) + np.logaddexp(0, x))), x),
@@ -323,8 +326,21 @@ def test_branches_are_refused_and_named():
     assert fb.grad(lambda x: x * x if x > 0 else x)(2.0) == 4.0
 
 
+def masked_assignment(x):
+    z = x * 2
+    z[x > 0] = 0.0
+    return z
+
+
 @pytest.mark.parametrize(
-    "f", [lambda x: x[x > 0], lambda x: np.sum(x[x > 0]), lambda x: np.nonzero(x)[0], lambda x: np.flatnonzero(x)]
+    "f",
+    [
+        lambda x: x[x > 0],
+        lambda x: np.sum(x[x > 0]),
+        masked_assignment,
+        lambda x: np.nonzero(x)[0],
+        lambda x: np.flatnonzero(x),
+    ],
 )
 def test_shapes_that_depend_on_values_are_refused(f):
     with pytest.raises(fb.TraceError, match=r"shapes must not depend on values"):

@@ -16,7 +16,7 @@ from .compiler.assemble import PASSES, assemble, optimized
 from .compiler.program import Step, from_nodes
 from .compiler.report import Report
 from .errors import DtypeError, ShapeError, TraceError
-from .rules.indexing import get
+from .rules.indexing import add_at, clear, get, put
 from .signatures import KIND, NAME, Signature, built, c_layout, flatten, results_pattern
 
 __all__ = ["Compiled", "compile"]
@@ -227,10 +227,14 @@ def same_value(a, b, number, number_again):
 DATA_SHAPED = {"nonzero", "nonzero_along", "flatnonzero", "argwhere", "unique", "union1d", "intersect1d", "setdiff1d"}
 
 
+INDEXED = {get: 1, add_at: 1, clear: 1, put: 2}  # where the index arrays begin among the arguments
+
+
 def check_shapes(program):
     """Shapes must not depend on values."""
     for step in program.steps:
-        mask = step.function is get and any(type(a) is Step and a.dtype == bool for a in step.arguments[1:])
+        indices = step.arguments[INDEXED[step.function] :] if step.function in INDEXED else ()
+        mask = any(type(a) is Step and a.dtype == bool for a in indices)
         if mask or getattr(step.function, "__name__", "") in DATA_SHAPED:
             raise TraceError(
                 f"{getattr(step.function, '__name__', step.function)}: shapes must not depend on values under "

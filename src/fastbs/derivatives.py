@@ -388,7 +388,10 @@ def gauss_newton(f):
 
 
 def stop_gradient(x):
-    """The value of x without its history: a constant for every derivative."""
-    while type(x) is Traced:
+    """The value of x without its history: a constant for every derivative.
+
+    Under `compile` it is still computed anew in every run, and so stays traced.
+    """
+    while type(x) is Traced and not node_of(x).trace.replayed:
         x = x.value
     return x

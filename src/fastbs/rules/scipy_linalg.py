@@ -14,8 +14,9 @@ import scipy.linalg as sl
 from .._trace import Traced
 from ..operators.product import Map
 from .factorizations import cholesky_rule, eigh_rule, eigvalsh_rule, qr_rule, svd_rule
+from .indexing import read
 from .linalg import det_rule, inv_rule
-from .several import as_array, holomorphic, record_several
+from .several import as_array, dispatched, holomorphic, record_several
 from .solves import (
     full_shape,
     lower_part,
@@ -386,27 +387,31 @@ def lu_factor(a):
     return record_several(lu_factor, (a,))
 
 
+@dispatched
 def rows_of(pivots):
     """The rows of a in the order that the pivoting chose."""
-    while type(pivots) is Traced:
-        pivots = pivots.value
-    rows = list(range(len(pivots)))
+    rows = np.arange(len(pivots))
     for i, j in enumerate(pivots):
         rows[i], rows[j] = rows[j], rows[i]
     return rows
+
+
+def take_rows(X, rows):
+    """X[..., rows, :]; the rows may be traced where X is not."""
+    return read(X, (Ellipsis, rows, slice(None)))
 
 
 def lu_factor_rule(results, a):
     """With M = L^-1 P dA U^-1:  dL = L tril(M, -1),  dU = triu(M) U."""
     factors, pivots = results
     rows = rows_of(pivots)
-    back = [rows.index(i) for i in range(len(rows))]
+    back = np.argsort(rows)
 
     def over_U(X):
         return triangular_solve(factors, X.mT, lower=False, trans=True).mT
 
     def forward(X):
-        M = over_U(triangular_solve(factors, X[..., rows, :], unit_diagonal=True))
+        M = over_U(triangular_solve(factors, take_rows(X, rows), unit_diagonal=True))
         half = lower_part(M, -1)
         return half + lower_part(factors, -1) @ half + upper_part(M) @ upper_part(factors), None
 
@@ -417,7 +422,7 @@ def lu_factor_rule(results, a):
         G = lower_part(Y, -1)
         M = lower_part(G + lower_part(factors, -1).mT @ G, -1) + upper_part(upper_part(Y) @ upper_part(factors).mT)
         X = triangular_solve(factors, triangular_solve(factors, M.mT, lower=False).mT, trans=True, unit_diagonal=True)
-        return X[..., back, :]
+        return take_rows(X, back)
 
     return Map(forward, backward, a.shape, None, symbol="lu")
 
@@ -442,9 +447,9 @@ def lu_solve(lu_and_piv, b, trans=0):
     x = as_columns(b)
     if trans:
         x = triangular_solve(factors, x, lower=False, trans=True)
-        x = triangular_solve(factors, x, trans=True, unit_diagonal=True)[[rows.index(i) for i in range(len(rows))], :]
+        x = take_rows(triangular_solve(factors, x, trans=True, unit_diagonal=True), np.argsort(rows))
     else:
-        x = triangular_solve(factors, triangular_solve(factors, x[rows, :], unit_diagonal=True), lower=False)
+        x = triangular_solve(factors, triangular_solve(factors, take_rows(x, rows), unit_diagonal=True), lower=False)
     return np.reshape(x, b.shape) if b.ndim == 1 else x
 
 
@@ -453,7 +458,7 @@ def lu(a, permute_l=False):
     """P, L and U with a = P L U, or P L and U, as `scipy.linalg.lu`, of an (n, n) array."""
     factors, pivots = lu_factor(a)
     n = a.shape[0]
-    P = np.eye(n, dtype=a.dtype)[:, rows_of(pivots)]
+    P = (np.arange(n)[:, None] == rows_of(pivots)).astype(a.dtype)
     L, U = lower_part(factors, -1) + np.eye(n, dtype=a.dtype), upper_part(factors)
     return (P @ L, U) if permute_l else (P, L, U)
 
