@@ -19,6 +19,7 @@ from scipy import special
 import fastbs as fb
 import fastbs.scipy.linalg as sl
 from fastbs.compiled import MANY_PLANS, MOST_PLANS, Compiled
+from fastbs.compiler import lowering
 from fastbs.compiler.assemble import PASSES
 
 rng = np.random.default_rng(0)
@@ -163,6 +164,17 @@ def test_values_that_are_not_finite():
     )
     compiled = agree(lambda z: (np.signbit(-1 * z[1:-1]), np.isfinite(z), z**2, 1 * z, z + 0.0), z)
     assert "Python" in compiled.report()
+
+
+def test_what_kernels_cannot_do_is_called(monkeypatch):
+    monkeypatch.setattr(lowering, "LARGEST", 2)
+    compiled = agree(lambda A: (A @ B + B @ A, A.T, A @ x[:4]), A)
+    assert "0 calls" not in compiled.report()
+    monkeypatch.undo()
+    many = rng.normal(size=(2,) * 8)
+    agree(
+        lambda T: np.transpose(T, (7, 1, 5, 3, 4, 2, 6, 0)) * T[::-1] + np.transpose(T, (1, 0, 3, 2, 5, 4, 7, 6)), many
+    )
 
 
 # Signatures

@@ -13,6 +13,7 @@ from ._tape import MISS, BoundPlan, CompiledFunction, Plan
 from ._trace import Traced, node_of, steps, trace
 from .arguments import is_array
 from .compiler.assemble import PASSES, assemble, optimized
+from .compiler.lowering import NotLowerable
 from .compiler.program import Step, from_nodes
 from .compiler.report import Report
 from .errors import DtypeError, ShapeError, TraceError
@@ -160,7 +161,10 @@ def make_plan(f, signature, passes=tuple(PASSES)):
     check_shapes(program)
     program = optimized(program, passes)
     outputs = [c_layout(*kind_of(y)) for y in program.outputs]
-    tape = assemble(program, signature.layouts(), outputs, calls=True, report=Report)
+    try:
+        tape = assemble(program, signature.layouts(), outputs, calls=True, report=Report)
+    except NotLowerable:  # a sum of products too large for BLAS's integers, or of too many axes
+        tape = assemble(program, signature.layouts(), outputs, calls=True, report=Report, sums=False)
     return Plan(tape, signature.arguments, signature.keywords, results)
 
 

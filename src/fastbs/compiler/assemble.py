@@ -88,7 +88,7 @@ def view_of(kind, number, layout):
     return View(Buffer(kind, number, dtype, 0), shape, tuple([s // dtype.itemsize for s in strides[0]]))
 
 
-def assemble(program, inputs, outputs, calls=False, report=None):
+def assemble(program, inputs, outputs, calls=False, report=None, sums=True):
     """The tape of a program.
 
     Parameters
@@ -97,6 +97,8 @@ def assemble(program, inputs, outputs, calls=False, report=None):
     inputs, outputs : lists of layouts, as `layout_of` gives them
     calls : bool
         Whether steps without kernels may call back into Python.
+    sums : bool
+        Whether sums of products are accumulated by the products.
     report : callable, optional
         Makes the tape's report of the `Lowering` and the bytes of the arena.
 
@@ -110,6 +112,7 @@ def assemble(program, inputs, outputs, calls=False, report=None):
         [view_of("input", i, layout) for i, layout in enumerate(inputs)],
         [view_of("output", i, layout) for i, layout in enumerate(outputs)],
         calls,
+        sums,
     )
     to.run()
     temporaries = list(to.buffers["temporary"])

@@ -117,12 +117,14 @@ class Lowering:
         Where the arguments and results lie; the view of a plain result is None.
     calls : bool
         Whether steps without kernels may call back into Python; else they raise `NotLowerable`.
+    sums : bool
+        Whether sums of products are accumulated by the products. Such a sum cannot become a call.
     """
 
     first_only: ClassVar[set] = set()  # functions whose further arguments are not operands of a cluster
 
-    def __init__(self, program, inputs, outputs, calls=False):
-        self.program, self.calls = program, calls
+    def __init__(self, program, inputs, outputs, calls=False, sums=True):
+        self.program, self.calls, self.accumulates = program, calls, sums
         self.users = program.users()
         self.values = {id(step): view for step, view in zip(program.inputs, inputs, strict=True)}
         self.destinations = {}  # id(step) -> view
@@ -146,7 +148,7 @@ class Lowering:
         for y, out in zip(self.program.outputs, self.outputs, strict=True):
             view = self.view(y)
             if view != out:
-                self.copy(view, out)
+                self.copy_or_call(view, out)
 
     def step(self, step):
         line = TABLE.get(step.function)
@@ -200,7 +202,12 @@ class Lowering:
         operands = [a for a in step.arguments if type(a) is Step]
         if any(a.dtype != step.dtype or a.weak for a in operands) or (len(operands) < len(step.arguments)):
             return False
-        self.values[id(step)] = line(self, step)
+        mark = len(self.code)
+        try:
+            self.values[id(step)] = line(self, step)
+        except NotLowerable:  # too large, or of too many axes, for one instruction
+            del self.code[mark:]
+            return False
         return True
 
     # Values
@@ -266,7 +273,7 @@ class Lowering:
         self.summed = set()  # ids of products and scatters that a sum computes
         self.outermost = {}  # id(sum) -> the sum in whose memory it and all between them are accumulated
         continued = {}  # id(sum) -> the sum that goes on in its memory
-        for step in self.program.steps:
+        for step in self.program.steps if self.accumulates else ():
             terms = step.arguments
             if step.function not in SIGNS or step.dtype not in KERNEL_DTYPES or 0 in step.shape:
                 continue
@@ -379,6 +386,15 @@ class Lowering:
             self.elementwise(COPY, a, a, out)
         elif 0 not in out.shape:
             self.convert(a, out)
+
+    def copy_or_call(self, a, out):
+        """out = a, by a call where no kernel can."""
+        mark = len(self.code)
+        try:
+            self.copy(a, out)
+        except NotLowerable:
+            del self.code[mark:]
+            self.emit_call(CallCode(as_is, [a], {}, out, None))
 
     def convert(self, a, out):
         """out = a in another dtype, as a cluster of its own or by a call."""
