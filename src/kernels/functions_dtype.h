@@ -207,12 +207,20 @@ INLINE VECTOR NAME(erfcx)(VECTOR x)
     return (1 + POLYNOMIAL((x - shift) / (x + shift), erfcx_polynomial)) / (1 + 2 * x);
 }
 
+/* |x| <= 1 */
+INLINE VECTOR NAME(erf_inside)(VECTOR x)
+{
+    return x + x * POLYNOMIAL(x * x, erf_polynomial);
+}
+
+/* Near 0 the rounding errors of erfcx would all count; 1 - erf(x) has two. */
 INLINE VECTOR NAME(erfc)(VECTOR x)
 {
     const VECTOR size = NAME(at_most)(NAME(abs)(x), PICK(10.3, 27.5));
     const NAME(pair) square = NAME(square)(size);
     const VECTOR tail = NAME(exp_sum)(-square.high, -square.low) * NAME(erfcx)(size);
-    return NAME(select)(MASK(x < ALL(0)), 2 - tail, tail);
+    const VECTOR outside = NAME(select)(MASK(x < ALL(0)), 2 - tail, tail);
+    return NAME(select)(MASK(size < ALL(0.5)), 1 - NAME(erf_inside)(x), outside);
 }
 
 INLINE VECTOR NAME(ndtr)(VECTOR x)
@@ -221,15 +229,16 @@ INLINE VECTOR NAME(ndtr)(VECTOR x)
     const NAME(pair) square = NAME(square)(size);
     const VECTOR e = NAME(exp_sum)((REAL)-0.5 * square.high, (REAL)-0.5 * square.low);
     const VECTOR tail = e * ((REAL)0.5 * NAME(erfcx)(SQRT_HALF * size));
-    return NAME(select)(MASK(x > ALL(0)), 1 - tail, tail);
+    const VECTOR outside = NAME(select)(MASK(x > ALL(0)), 1 - tail, tail);
+    const VECTOR inside = (REAL)0.5 + (REAL)0.5 * NAME(erf_inside)(SQRT_HALF * x);
+    return NAME(select)(MASK(size < ALL(0.625)), inside, outside);
 }
 
 INLINE VECTOR NAME(erf)(VECTOR x)
 {
-    const VECTOR size = NAME(at_most)(NAME(abs)(x), PICK(4.5, 6.5)), square = size * size;
-    const VECTOR small = size + size * POLYNOMIAL(square, erf_polynomial);
-    const VECTOR large = 1 - NAME(exp)(-square) * NAME(erfcx)(size);
-    return NAME(with_sign)(NAME(select)(MASK(size < ALL(1)), small, large), NAME(sign)(x));
+    const VECTOR size = NAME(at_most)(NAME(abs)(x), PICK(4.5, 6.5));
+    const VECTOR outside = 1 - NAME(exp)(-size * size) * NAME(erfcx)(size);
+    return NAME(with_sign)(NAME(select)(MASK(size < ALL(1)), NAME(erf_inside)(size), outside), NAME(sign)(x));
 }
 
 /* x = n pi / 2 + r, |r| <= pi / 4; the products with n are exact up to LARGEST_ANGLE */
