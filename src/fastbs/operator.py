@@ -160,7 +160,7 @@ class Operator(TapedOperator):
             return np.result_type(*dtypes) if dtypes else None
         held = [getattr(self, name) for name in self.fields or ()]
         held = [value for field in held for value in (field if isinstance(field, tuple) else (field,))]
-        dtypes = [value.dtype for value in held if getattr(value, "dtype", None) is not None]
+        dtypes = {dtype for value in held if (dtype := getattr(value, "dtype", None)) is not None}
         return np.result_type(*dtypes) if dtypes else None
 
     @property

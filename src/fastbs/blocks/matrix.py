@@ -154,7 +154,7 @@ class BlockMatrix(Operator):
 
     @property
     def dtype(self):
-        dtypes = [b.dtype for _, b in self.items() if getattr(b, "dtype", None) is not None]
+        dtypes = {dtype for _, block in self.items() if (dtype := getattr(block, "dtype", None)) is not None}
         return np.result_type(*dtypes) if dtypes else None
 
     @property
