@@ -114,7 +114,7 @@ class Network:
 
         def product(m, n, k, a, b, c):
             nothing = 2.0 * m * n * k
-            code.append((GEMM, index, 0, 1, m, n, k, 1.0, 0.0, nothing, a, b, c, None))
+            code.append((GEMM, index, 0, -1, 1, m, n, k, 1.0, 0.0, nothing, a, b, c, c, None))
 
         x = [(0, 0, k, 1, 0)] + [(arena_slot, place, k, 1, 0) for place in places]
         for i, (m, n) in enumerate(layers):

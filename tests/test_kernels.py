@@ -88,16 +88,23 @@ def test_every_small_size(dtype):
         return random_array(np.random.default_rng(side), (rows, columns), dtype, order)
 
     i = DTYPES.index(dtype)
+    addends = itertools.cycle(("itself", "other", "column", "row", "other F", "number", "itself"))
     for m, k, n in product(SMALL, repeat=3):
-        p, q, r, flag, (alpha, beta) = next(cases)  # c = alpha a b + beta c
-        a, b, old = matrix(0, m, k, p), matrix(1, k, n, q), matrix(2, m, n, "C")
-        c = ordered(old.copy() if beta else np.full((m, n), np.nan, dtype), r)
-        code = [(PRODUCT, i, flag, 1, m, n, k, alpha, beta, 1.0, operand(0, a), operand(1, b), operand(2, c), None)]
-        tape = Tape([layout(a), layout(b)], [layout(c)], [], code, 0)
-        Bound(tape, (b,)).apply_into(a, c)
+        p, q, r, flag, (alpha, beta) = next(cases)  # c = alpha a b + beta d
+        addend = next(addends)
+        a, b, old = matrix(0, m, k, p), matrix(1, k, n, q), matrix(2, m, n, "F" if addend == "other F" else "C")
+        if addend in ("column", "row", "number"):
+            old = np.broadcast_to(old[: m if addend == "column" else 1, : n if addend == "row" else 1], (m, n))
+        c = ordered(old.copy() if addend == "itself" and beta else np.full((m, n), np.nan, dtype), r)
+        d = operand(2, c) if addend == "itself" else operand(2, old)
+        ends = [layout(c)] if addend == "itself" else [layout(old), layout(c)]
+        operands = operand(0, a), operand(1, b), operand(len(ends) + 1, c), d
+        code = [(PRODUCT, i, flag, -1, 1, m, n, k, alpha, beta, 1.0, *operands, None)]
+        tape = Tape([layout(a), layout(b), *ends[:-1]], ends[-1:], [], code, 0)
+        Bound(tape, (b,) if addend == "itself" else (b, old)).apply_into(a, c)
         found = c if beta == 0 else c - np.dtype(dtype).type(beta) * old
         factors = a.conj() if flag & 1 else a, alpha * (b.conj() if flag & 2 else b)
-        assert_product(found, *factors, (m, k, n, p, q, r, flag, alpha, beta), abs(beta) * 4)
+        assert_product(found, *factors, (m, k, n, p, q, r, flag, alpha, beta, addend), abs(beta) * 4)
 
 
 @every_dtype
@@ -234,7 +241,7 @@ def test_a_column_times_a_row_into_one_of_them(shape, dtype):
         c = row.copy() if inner else np.full(shape, np.nan, dtype)
         place = operand(2, c)
         b = place if inner else (1, 0, 0, 1, 0)
-        code = [(MUL, DTYPES.index(dtype), 0, 1, m, n, 1, 1.0, 0.0, 1.0, (0, 0, 1, 0, 0), b, place, None)]
+        code = [(MUL, DTYPES.index(dtype), 0, -1, 1, m, n, 1, 1.0, 0.0, 1.0, (0, 0, 1, 0, 0), b, place, place, None)]
         tape = Tape([layout(column), layout(row)], [layout(c)], [], code, 0)
         Bound(tape, (row,)).apply_into(column, c)
         np.testing.assert_allclose(c, column * row, rtol=4 * np.finfo(dtype).eps)

@@ -56,7 +56,7 @@ PROGRAMS = {
     "product, transposed": (lambda A, B: (A @ B).T, (A, B), 2),
     "sum of two products": (lambda A, B, C, D: A @ B + C @ D, (A, B, C, D), 2),
     "difference of two products": (lambda A, B, C, D: A @ B - C @ D, (A, B, C, D), 2),
-    "sum and product": (lambda A, B, C: C + A @ B, (A, B, C), 2),
+    "sum and product": (lambda A, B, C: C + A @ B, (A, B, C), 1),
     "minus a product": (lambda A, B: -(A @ B), (A, B), 1),
     "a product used twice": (lambda A, B: (A @ B) * (A @ B), (A, B), 2),
     "one product, two sums": (lambda A, B: (lambda P: (P + A) * (P - A))(A @ B), (A, B), 2),

@@ -1,7 +1,7 @@
 /* Elementwise programs: one loop over tiles that stay in the first-level cache.
  *
  * A cluster is a straight-line program of micro operations on registers. A register is a tile of elements: the
- * memory of an operand itself where a tile of it is contiguous, a buffer elsewhere. The index space has the axes
+ * memory of an operand itself where a tile of it is contiguous, scratch elsewhere. The index space has the axes
  * (outer ..., rows, columns); a tile is some whole rows, or a piece of one row where rows are long.
  */
 #ifndef FASTBS_CLUSTER_H
@@ -13,7 +13,6 @@
 #include "functions.h"
 
 #define FB_AXES 6          /* of an index space, after neighbouring axes were joined */
-#define FB_BUFFERS 24576   /* bytes of all buffers of a cluster: they stay in the first-level cache */
 #define FB_REGISTERS 240   /* at most */
 #define FB_SCALARS 1024    /* registers of a cluster of one element */
 
@@ -41,7 +40,6 @@ typedef struct {
 /* What an access does between memory and its register. */
 enum fb_access_kind {
     FB_LOAD,
-    FB_CONSTANT,  /* the register is filled with one number once */
     FB_STORE,
     FB_SUM, FB_GREATEST, FB_LEAST  /* reductions: strides of the reduced axes are 0 */
 };
@@ -49,30 +47,31 @@ enum fb_access_kind {
 /* Types of elements in memory, beyond the dtypes of tape.h. */
 enum fb_type { FB_T_F32, FB_T_F64, FB_T_C64, FB_T_C128, FB_T_BOOL, FB_T_I32, FB_T_I64 };
 
-/* How a register meets memory: */
-enum fb_place {
-    FB_BUFFER,    /* copied for each tile */
-    FB_DIRECT,    /* a tile lies contiguously in memory: the register points there */
-    FB_FIXED      /* the same for all tiles: copied once */
-};
-
 typedef struct {
     int64_t slot, offset;
     int64_t strides[FB_AXES]; /* in elements of its type; 0 where broadcast or reduced */
-    double constant;
-    int32_t type, kind, place, reg;
+    int32_t type, kind, reg;
+    int32_t fixed;            /* the same for all tiles: copied once */
 } fb_access;
+
+/* Where the first tile of a register lies: in the memory of an operand, of a constant, or in the scratch of the
+ * plan, which stays in the first-level cache. */
+typedef struct {
+    int64_t slot, offset; /* in bytes */
+} fb_register;
 
 typedef struct {
     int32_t dtype;             /* FB_F32 or FB_F64: of all registers */
-    int32_t n_accesses, n_ops, n_registers, n_buffers;
+    int32_t n_ops, n_registers;
+    int32_t n_direct;          /* accesses whose registers lie in memory, where a tile of them is contiguous */
+    int32_t n_loads;           /* that are copied to the register of a tile */
+    int32_t n_stores;          /* that are copied from there, and reductions */
     int64_t shape[FB_AXES];    /* outer axes, rows, columns; 1 in front where there are fewer */
     int64_t outer;             /* product of the outer axes */
     int64_t tile_rows, tile_columns;
-    fb_access *accesses;       /* loads and constants, then, from `stores` on, stores and reductions */
-    fb_access *stores;
+    fb_access *accesses;       /* direct ones, loads, stores */
     fb_micro *ops;
-    int16_t *buffer_of;        /* of each register; 0 for one that lies in memory */
+    fb_register *registers;
 } fb_cluster;
 
 typedef void (*fb_cluster_runner)(const fb_cluster *cluster, char *const *slots);

@@ -163,9 +163,22 @@ static void NAME(store)(int type, int64_t rows, int64_t columns, const REAL *x, 
         }                                                                                   \
         return s;                                                                           \
     }
-REDUCE(total, 0, p + q)
+REDUCE(total_of_many, 0, p + q)
 REDUCE(greatest, -(REAL)INFINITY, q > p || q != q ? q : p)
 REDUCE(least, (REAL)INFINITY, q < p || q != q ? q : p)
+
+/* the sum of n contiguous elements; of few in four partial sums, which stay in registers */
+INLINE REAL NAME(total)(int64_t n, const REAL *x)
+{
+    if (n >= PARTS)
+        return NAME(total_of_many)(n, x);
+    REAL s[4] = {0, 0, 0, 0};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int j = 0; j < 4; j++) s[j] += x[i + j];
+    for (; i < n; i++) s[0] += x[i];
+    return (s[0] + s[1]) + (s[2] + s[3]);
+}
 
 INLINE REAL NAME(reduced)(int kind, int64_t n, const REAL *x)
 {
@@ -215,11 +228,11 @@ static void NAME(start)(const fb_access *a, const int64_t *shape, int axis, REAL
 static void NAME(cluster_of_one)(const fb_cluster *t, char *const *slots)
 {
     REAL value[FB_SCALARS];
-    const fb_access *a = t->accesses, *last = a + t->n_accesses;
-    for (; a < last && a->kind <= FB_CONSTANT; a++) {
-        if (a->kind == FB_CONSTANT)
-            value[a->reg] = (REAL)a->constant;
-        else if (a->type == DTYPE)
+    const fb_access *const last = t->accesses + t->n_direct + t->n_loads + t->n_stores;
+    for (const fb_access *a = t->accesses; a < last; a++) {
+        if (a->kind != FB_LOAD)
+            continue;
+        if (a->type == DTYPE)
             value[a->reg] = ((const REAL *)slots[a->slot])[a->offset];
         else
             value[a->reg] = NAME(element_at)(a->type, slots[a->slot] + a->offset * fb_sizes[a->type]);
@@ -234,7 +247,9 @@ static void NAME(cluster_of_one)(const fb_cluster *t, char *const *slots)
         default: fb_map_table[DTYPE][op->op](1, &x, value + op->d);
         }
     }
-    for (; a < last; a++) {
+    for (const fb_access *a = t->accesses; a < last; a++) {
+        if (a->kind == FB_LOAD)
+            continue;
         if (a->type == DTYPE)
             ((REAL *)slots[a->slot])[a->offset] = value[a->reg];
         else
@@ -244,80 +259,87 @@ static void NAME(cluster_of_one)(const fb_cluster *t, char *const *slots)
 
 enum { NAME(rows_axis) = FB_AXES - 2, NAME(columns_axis) = FB_AXES - 1 };
 
-/* One tile: rows r, ... and columns j, ...; `base` is where each access stands at the outer index. */
-INLINE void NAME(cluster_tile)(const fb_cluster *t, char *const *base, REAL **reg, int64_t r, int64_t j, int64_t m,
-                               int64_t n)
+INLINE char *NAME(start_of)(const fb_access *a, char *const *slots)
 {
-    const fb_access *const first = t->accesses, *const last = first + t->n_accesses;
-    /* where direct stores go must be known before the operations run */
-    for (const fb_access *a = first; a < last; a++) {
-        const int64_t rs = a->strides[NAME(rows_axis)], cs = a->strides[NAME(columns_axis)];
-        if (a->place == FB_DIRECT)
-            reg[a->reg] = (REAL *)base[a - first] + r * rs + j * cs;
-        else if (a->kind == FB_LOAD && a->place == FB_BUFFER)
-            NAME(load)(a->type, m, n, base[a - first] + (r * rs + j * cs) * fb_sizes[a->type], rs, cs, reg[a->reg]);
-    }
+    return slots[a->slot] + a->offset * fb_sizes[a->type];
+}
+
+/* One tile of m rows and n columns: `at` is where the first element of each access lies that is copied or reduced. */
+INLINE void NAME(cluster_tile)(const fb_cluster *t, char *const *at, REAL *const *reg, int64_t m, int64_t n)
+{
+    const fb_access *a = t->accesses + t->n_direct;
+    for (const fb_access *end = a + t->n_loads; a < end; a++, at++)
+        if (!a->fixed)
+            NAME(load)(a->type, m, n, *at, a->strides[NAME(rows_axis)], a->strides[NAME(columns_axis)], reg[a->reg]);
     for (const fb_micro *op = t->ops, *end = op + t->n_ops; op < end; op++)
         NAME(micro)(op->op, m * n, reg[op->a], reg[op->b], reg[op->c], reg[op->d]);
-    for (const fb_access *a = t->stores; a < last; a++) {
+    for (const fb_access *end = a + t->n_stores; a < end; a++, at++) {
         const int64_t rs = a->strides[NAME(rows_axis)], cs = a->strides[NAME(columns_axis)];
-        if (a->kind >= FB_SUM)
-            NAME(reduce)(a->kind, m, n, reg[a->reg], (REAL *)base[a - first] + r * rs + j * cs, rs, cs);
-        else if (a->place == FB_BUFFER)
-            NAME(store)(a->type, m, n, reg[a->reg], base[a - first] + (r * rs + j * cs) * fb_sizes[a->type], rs, cs);
+        if (a->kind == FB_STORE)
+            NAME(store)(a->type, m, n, reg[a->reg], *at, rs, cs);
+        else
+            NAME(reduce)(a->kind, m, n, reg[a->reg], (REAL *)*at, rs, cs);
     }
 }
 
-static void NAME(cluster)(const fb_cluster *t, char *const *slots)
+/* All tiles: `base` is where each access stands at the outer index. */
+static void NAME(cluster_tiles)(const fb_cluster *t, char **base, REAL **reg)
 {
-    if (t->outer * t->shape[NAME(rows_axis)] * t->shape[NAME(columns_axis)] == 1) {
-        NAME(cluster_of_one)(t, slots);
-        return;
-    }
-    REAL buffers[FB_BUFFERS / sizeof(REAL)];
-    REAL *reg[FB_REGISTERS];
-    char *base[FB_REGISTERS];
+    char *at[FB_REGISTERS];
     const int64_t rows = t->shape[NAME(rows_axis)], columns = t->shape[NAME(columns_axis)];
-    const int64_t length = t->tile_rows * t->tile_columns;
-    const fb_access *const first = t->accesses, *const last = first + t->n_accesses;
-    for (int r = 0; r < t->n_registers; r++) reg[r] = buffers + t->buffer_of[r] * length;
-    for (const fb_access *a = first; a < last; a++) {
-        if (a->kind == FB_CONSTANT) {
-            const REAL same = (REAL)a->constant;
-            REAL *const d = reg[a->reg];
-            for (int64_t i = 0; i < length; i++) d[i] = same;
-            continue;
-        }
-        base[a - first] = slots[a->slot] + a->offset * fb_sizes[a->type];
-        if (a->kind >= FB_SUM)
-            NAME(start)(a, t->shape, 0, (REAL *)base[a - first]);
-        else if (a->place == FB_FIXED)
-            NAME(load)(a->type, t->tile_rows, t->tile_columns, base[a - first], 0, a->strides[NAME(columns_axis)],
-                       reg[a->reg]);
-    }
-    if (t->outer == 1 && rows == t->tile_rows && columns == t->tile_columns) {
-        NAME(cluster_tile)(t, base, reg, 0, 0, rows, columns);
-        return;
-    }
+    const fb_access *const first = t->accesses, *const copied = first + t->n_direct;
+    const fb_access *const last = copied + t->n_loads + t->n_stores;
     int64_t index[FB_AXES] = {0};
-    for (int64_t at = 0; at < t->outer; at++) {
+    for (int64_t outer = 0; outer < t->outer; outer++) {
         for (int64_t r = 0; r < rows; r += t->tile_rows) {
             const int64_t m = rows - r < t->tile_rows ? rows - r : t->tile_rows;
             for (int64_t j = 0; j < columns; j += t->tile_columns) {
                 const int64_t n = columns - j < t->tile_columns ? columns - j : t->tile_columns;
-                NAME(cluster_tile)(t, base, reg, r, j, m, n);
+                for (const fb_access *a = first; a < last; a++) {
+                    const int64_t there = r * a->strides[NAME(rows_axis)] + j * a->strides[NAME(columns_axis)];
+                    char *p = base[a - first] + there * fb_sizes[a->type];
+                    if (a < copied)
+                        reg[a->reg] = (REAL *)p;
+                    else
+                        at[a - copied] = p;
+                }
+                NAME(cluster_tile)(t, at, reg, m, n);
             }
         }
         for (int i = NAME(rows_axis) - 1; i >= 0; i--) { /* the next outer index */
             const int wrap = ++index[i] == t->shape[i];
             for (const fb_access *a = first; a < last; a++)
-                if (a->kind != FB_CONSTANT)
-                    base[a - first] += a->strides[i] * fb_sizes[a->type] * (wrap ? 1 - t->shape[i] : 1);
+                base[a - first] += a->strides[i] * fb_sizes[a->type] * (wrap ? 1 - t->shape[i] : 1);
             if (!wrap)
                 break;
             index[i] = 0;
         }
     }
+}
+
+static void NAME(cluster)(const fb_cluster *t, char *const *slots)
+{
+    const int64_t rows = t->shape[NAME(rows_axis)], columns = t->shape[NAME(columns_axis)];
+    if (t->outer * rows * columns == 1) {
+        NAME(cluster_of_one)(t, slots);
+        return;
+    }
+    REAL *reg[FB_REGISTERS];
+    char *base[FB_REGISTERS];
+    const int is_one_tile = t->outer == 1 && rows == t->tile_rows && columns == t->tile_columns;
+    const fb_access *const copied = t->accesses + t->n_direct, *const last = copied + t->n_loads + t->n_stores;
+    for (int r = 0; r < t->n_registers; r++) reg[r] = (REAL *)(slots[t->registers[r].slot] + t->registers[r].offset);
+    for (const fb_access *a = is_one_tile ? copied : t->accesses; a < last; a++) {
+        char *p = base[a - t->accesses] = NAME(start_of)(a, slots);
+        if (a->kind >= FB_SUM)
+            NAME(start)(a, t->shape, 0, (REAL *)p);
+        else if (a->fixed)
+            NAME(load)(a->type, t->tile_rows, t->tile_columns, p, 0, a->strides[NAME(columns_axis)], reg[a->reg]);
+    }
+    if (is_one_tile)
+        NAME(cluster_tile)(t, base + t->n_direct, reg, rows, columns);
+    else
+        NAME(cluster_tiles)(t, base, reg);
 }
 
 #undef MICRO_OPERATIONS

@@ -112,9 +112,8 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char *c
         const fb_kernels *kernels = fb_kernel_table + t->dtype;
         const int64_t size = itemsize[t->dtype];
         for (int64_t i = 0; i < t->batch; i++) {
-            fb_view a = matrix(&t->a, slots, size, i);
-            fb_view b = matrix(&t->b, slots, size, i);
-            fb_view c = matrix(&t->c, slots, size, i);
+            const fb_view a = matrix(&t->a, slots, size, i), b = matrix(&t->b, slots, size, i);
+            const fb_view c = matrix(&t->c, slots, size, i);
             switch (t->opcode) {
             case FB_COPY: kernels->copy(t->m, t->n, a, c, t->flags); break;
             case FB_AXPBY: kernels->axpby(t->m, t->n, t->alpha, a, t->beta, b, c, t->flags); break;
@@ -122,13 +121,20 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char *c
             case FB_DIV: kernels->div(t->m, t->n, a, b, c, t->flags); break;
             case FB_GEMM: gemm(t, a, b, c); break;
             case FB_GEMV: gemv(t, a, b, c); break;
-            case FB_PRODUCT:
-                kernels->product(t->m, t->n, t->k, t->alpha, a, b, t->beta, c, t->flags);
+            case FB_PRODUCT: {
+                const fb_view d = matrix(&t->d, slots, size, i);
+                const fb_product p = {t->m, t->n, t->k, t->alpha, t->beta, a, b, c, d, t->flags};
+                kernels->product(&p);
                 break;
+            }
             case FB_INNER: kernels->inner(t->m, t->n, a, b, c, t->flags); break;
             case FB_FILL: kernels->fill(t->m, t->n, c); break;
             default: break;
             }
+        }
+        if (t->then >= 0) {
+            char *const c = slots[t->c.slot] + t->c.offset * size;
+            fb_map_table[t->dtype][t->then](t->batch * t->m * t->n, c, c);
         }
         budget -= t->cost;
         if (budget < 0)

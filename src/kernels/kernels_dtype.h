@@ -113,7 +113,7 @@ static void NAME(axpby)(int64_t m, int64_t n, double alpha, fb_view a, double be
 }
 
 #if !COMPLEX && VBYTES
-static void NAME(outer)(int64_t m, int64_t n, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view c);
+static void NAME(outer)(int64_t m, int64_t n, REAL alpha, fb_view a, fb_view b, fb_view c);
 #endif
 
 /* c = a * b, elementwise */
@@ -122,7 +122,7 @@ static void NAME(mul)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int
     (void)flags;
 #if !COMPLEX && VBYTES
     if (a.cs == 0 && b.rs == 0 && c.cs == 1) { /* a column times a row */
-        NAME(outer)(m, n, 1, a, b, 0, c);
+        NAME(outer)(m, n, 1, a, b, c);
         return;
     }
 #endif
@@ -136,33 +136,30 @@ static void NAME(div)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int
     EACH_2(NAME(over)(X_, Y_))
 }
 
-/* c = alpha a b + beta c by the definition, for any strides; c is not read when beta = 0 */
-static void NAME(product_plain)(int64_t m, int64_t n, int64_t k, double alpha, fb_view a, fb_view b,
-                                double beta, fb_view c, int flags)
+/* c = alpha a b + beta d by the definition, for any strides; d is not read when beta = 0 */
+static void NAME(product_plain)(const fb_product *q)
 {
+    const fb_view a = q->a, b = q->b, c = q->c, d = q->d;
+    const int flags = q->flags;
     (void)flags;
-    for (int64_t i = 0; i < m; i++) {
-        const ELEMENT *x = ROW(a, i);
+    for (int64_t i = 0; i < q->m; i++) {
+        const ELEMENT *x = ROW(a, i), *w = ROW(d, i);
         ELEMENT *z = ROW(c, i);
-        for (int64_t j = 0; j < n; j++) {
+        for (int64_t j = 0; j < q->n; j++) {
             const ELEMENT *y = (const ELEMENT *)b.p + j * b.cs;
             ELEMENT sum = ZERO;
-            for (int64_t p = 0; p < k; p++)
+            for (int64_t p = 0; p < q->k; p++)
                 sum = NAME(plus)(sum, NAME(times)(NAME(read)(x + p * a.cs, CONJ_A),
                                                   NAME(read)(y + p * b.rs, CONJ_B)));
-            sum = NAME(scaled)((REAL)alpha, sum);
-            z[j * c.cs] = beta == 0 ? sum : NAME(plus)(sum, NAME(scaled)((REAL)beta, z[j * c.cs]));
+            sum = NAME(scaled)((REAL)q->alpha, sum);
+            z[j * c.cs] = q->beta == 0 ? sum : NAME(plus)(sum, NAME(scaled)((REAL)q->beta, w[j * d.cs]));
         }
     }
 }
 
 #if COMPLEX || VBYTES == 0
 
-static void NAME(product)(int64_t m, int64_t n, int64_t k, double alpha, fb_view a, fb_view b, double beta,
-                          fb_view c, int flags)
-{
-    NAME(product_plain)(m, n, k, alpha, a, b, beta, c, flags);
-}
+static void NAME(product)(const fb_product *q) { NAME(product_plain)(q); }
 
 /* c = sum(a * b) */
 static void NAME(inner)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags)

@@ -55,8 +55,9 @@
 #define LARGEST_ANGLE PICK(12000, 1e6) /* of the own reduction of sin and cos */
 
 #define PANEL_K 256 /* rows of a packed panel: at most 24 KB of stack */
-#define ROWS 4      /* a register tile has 4 rows and up to 3 vectors of columns */
-#define VECTORS 3
+#define VECTORS 3   /* a register tile has up to 3 vectors of columns: */
+#define ROWS 4      /* and then 4 rows, */
+#define TALLEST 6   /* with fewer vectors 6 */
 #define BLOCK_M 128 /* rows of a that stay in the second cache, 256 KB with PANEL_K columns of float64 */
 #define NEAR 32768 /* bytes: the first cache */
 

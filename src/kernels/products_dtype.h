@@ -1,8 +1,9 @@
-/* Products of small real matrices, register-blocked: c = alpha a b + beta c, any strides, c not read if beta = 0.
+/* Products of small real matrices, register-blocked: c = alpha a b + beta d, any strides, d not read if beta = 0.
  *
- * A tile of c, up to ROWS x VECTORS vectors, stays in registers while k runs. Rows are split evenly among
- * tiles, and so are vectors, so that no tile is much smaller than its neighbours. Where n is not a multiple of
- * LANES, the last vector of a row overlaps the one before: nothing is computed in single elements.
+ * d may be c, or one row or column for all of c. A tile of c, up to 12 vectors, stays in registers while k runs.
+ * Rows are split evenly among tiles, and so are vectors, so that no tile is much smaller than its neighbours. Where
+ * n is not a multiple of LANES, the last vector of a row overlaps the one before: nothing is computed in single
+ * elements.
  */
 
 #define DOTS 8                                          /* dot products at a time */
@@ -15,47 +16,62 @@ typedef struct {
     int64_t last, stored;
 } NAME(columns);
 
-/* c[:rows, panel] = alpha a b + beta c. a (rows, k) has any strides, b (k, panel) unit column stride; its last
- * vector begins at b_last. */
+/* c[:rows, panel] = alpha a b + beta d. a (rows, k) has any strides, b (k, panel) unit column stride; its last
+ * vector begins at b_last. d has column stride 0 or 1, or any if the panel is part of a vector. */
 INLINE void NAME(tile)(const int rows, const int vectors, NAME(columns) panel, int64_t k, REAL alpha, const REAL *a,
-                       int64_t ars, int64_t acs, const REAL *b, int64_t brs, int64_t b_last, REAL beta, REAL *c,
-                       int64_t crs)
+                       int64_t ars, int64_t acs, const REAL *b, int64_t brs, int64_t b_last, REAL beta, fb_view d,
+                       REAL *c, int64_t crs)
 {
-    VECTOR sum[ROWS][VECTORS];
-    for (int r = 0; r < rows; r++)
+    /* one vector: even and odd steps have sums of their own, since one would wait for itself */
+    VECTOR sum[TALLEST][VECTORS], odd[TALLEST];
+    int64_t p = 0;
+    for (int r = 0; r < rows; r++) {
         for (int v = 0; v < vectors; v++) sum[r][v] = (VECTOR){0};
-    for (int64_t p = 0; p < k; p++, a += acs, b += brs) {
+        odd[r] = (VECTOR){0};
+    }
+    for (; vectors == 1 && p + 2 <= k; p += 2, a += 2 * acs, b += 2 * brs) {
+        const VECTOR line = LOAD(b + b_last), next = LOAD(b + brs + b_last);
+        for (int r = 0; r < rows; r++) sum[r][0] += a[r * ars] * line;
+        for (int r = 0; r < rows; r++) odd[r] += a[r * ars + acs] * next;
+    }
+    for (; p < k; p++, a += acs, b += brs) {
         VECTOR line[VECTORS];
         for (int v = 0; v < vectors; v++) line[v] = LOAD(b + (v < vectors - 1 ? v * LANES : b_last));
         for (int r = 0; r < rows; r++)
             for (int v = 0; v < vectors; v++) sum[r][v] += a[r * ars] * line[v];
     }
+    for (int r = 0; vectors == 1 && r < rows; r++) sum[r][0] += odd[r];
     if (alpha != 1)
         for (int r = 0; r < rows; r++)
             for (int v = 0; v < vectors; v++) sum[r][v] *= alpha;
     for (int r = 0; r < rows; r++, c += crs) {
+        const REAL *w = ROW(d, r);
         if (vectors == 1 && panel.stored < LANES) {
             REAL lanes[WIDTH];
             STORE(lanes, sum[r][0]);
-            for (int64_t l = 0; l < panel.stored; l++) c[l] = beta == 0 ? lanes[l] : lanes[l] + beta * c[l];
+            for (int64_t l = 0; l < panel.stored; l++) c[l] = beta == 0 ? lanes[l] : lanes[l] + beta * w[l * d.cs];
             continue;
         }
-        if (beta != 0) /* all are loaded before any is stored, because the last may overlap */
-            for (int v = 0; v < vectors; v++) sum[r][v] += beta * LOAD(c + (v < vectors - 1 ? v * LANES : panel.last));
+        if (beta != 0) { /* all are loaded before any is stored, because the last may overlap */
+            const VECTOR same = ALL(beta * *w);
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] += d.cs ? beta * LOAD(w + (v < vectors - 1 ? v * LANES : panel.last)) : same;
+        }
         for (int v = 0; v < vectors; v++) STORE(c + (v < vectors - 1 ? v * LANES : panel.last), sum[r][v]);
     }
 }
 
 INLINE void NAME(tile_of)(int64_t rows, NAME(columns) panel, int64_t k, REAL alpha, const REAL *a, int64_t ars,
-                          int64_t acs, const REAL *b, int64_t brs, int64_t b_last, REAL beta, REAL *c, int64_t crs)
+                          int64_t acs, const REAL *b, int64_t brs, int64_t b_last, REAL beta, fb_view d, REAL *c,
+                          int64_t crs)
 {
 #define TILE(r, v)                                                                                 \
-    case 4 * (v) + (r):                                                                            \
-        NAME(tile)(r, v, panel, k, alpha, a, ars, acs, b, brs, b_last, beta, c, crs);              \
+    case 8 * (v) + (r):                                                                            \
+        NAME(tile)(r, v, panel, k, alpha, a, ars, acs, b, brs, b_last, beta, d, c, crs);           \
         break;
-    switch (4 * panel.vectors + rows) {
-        TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1)
-        TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2)
+    switch (8 * panel.vectors + rows) {
+        TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1)
+        TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
         TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3)
     }
 #undef TILE
@@ -91,36 +107,45 @@ INLINE void NAME(pack)(NAME(columns) panel, int64_t depth, const REAL *b, int64_
         }
 }
 
-/* c[:, panel] += a b for one panel, by tiles of rows as equal as may be */
+/* c[:, panel] of one panel, by tiles of rows as equal as may be */
 INLINE void NAME(tiles_of_panel)(int64_t m, NAME(columns) panel, int64_t k, REAL alpha, const REAL *a, int64_t ars,
-                                 int64_t acs, const REAL *b, int64_t brs, int64_t b_last, REAL beta, REAL *c,
-                                 int64_t crs)
+                                 int64_t acs, const REAL *b, int64_t brs, int64_t b_last, REAL beta, fb_view d,
+                                 fb_view c)
 {
-    for (int64_t i = 0, left = (m + ROWS - 1) / ROWS; left > 0; left--) {
-        const int64_t rows = (m - i) == left * ROWS ? ROWS : (int64_t)((uint32_t)(m - i) / (uint32_t)left);
-        NAME(tile_of)(rows, panel, k, alpha, a + i * ars, ars, acs, b, brs, b_last, beta, c + i * crs, crs);
+    const int64_t most = panel.vectors == 3 ? ROWS : TALLEST;
+    for (int64_t i = 0, left = (m + most - 1) / most; left > 0; left--) {
+        const int64_t rows = (m - i) == left * most ? most : (int64_t)((uint32_t)(m - i) / (uint32_t)left);
+        const fb_view addend = {(char *)ROW(d, i), d.rs, d.cs};
+        NAME(tile_of)(rows, panel, k, alpha, a + i * ars, ars, acs, b, brs, b_last, beta, addend, ROW(c, i), c.rs);
         i += rows;
     }
 }
 
-/* c = alpha a b + beta c for c of unit column stride. b is packed, a panel at a time, where its columns are
- * strided or where its lines lie so far apart that they would fall on the same lines of the cache. */
-static void NAME(tiles)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view c)
+INLINE fb_view NAME(at)(fb_view x, int64_t i, int64_t j)
+{
+    return (fb_view){(char *)(ROW(x, i) + j * x.cs), x.rs, x.cs};
+}
+
+/* c = alpha a b + beta d for c of unit column stride, and d as `tile` wants it. b is packed, a panel at a time,
+ * where its columns are strided or where its lines lie so far apart that they would fall on the same lines of the
+ * cache. */
+static void NAME(tiles)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view d,
+                        fb_view c)
 {
     REAL packed[PANEL_SIZE];
     const int64_t vectors = (n + LANES - 1) / LANES, panels = (vectors + VECTORS - 1) / VECTORS;
     /* columns of a that fall on the same lines of the cache: fewer of them, so that they serve the next tile, too */
     const int64_t deepest = a.rs == 1 && a.cs * (int64_t)sizeof(REAL) % 1024 == 0 ? PANEL_K / 2 : PANEL_K;
-    for (int64_t p = 0; p < k; p += deepest) {
+    for (int64_t p = 0; p < k; p += deepest, beta = 1, d = c) {
         const int64_t depth = k - p < deepest ? k - p : deepest;
         const int far = depth * b.rs * (int64_t)sizeof(REAL) > NEAR && m > 4 * ROWS;
         for (int64_t top = 0; top < m; top += BLOCK_M) {
             const int64_t height = m - top < BLOCK_M ? m - top : BLOCK_M;
-            const REAL *x = (const REAL *)a.p + top * a.rs + p * a.cs;
+            const REAL *x = ROW(a, top) + p * a.cs;
             for (int64_t j = 0, left = panels, v = vectors; left > 0; left--) {
                 NAME(columns) panel = {(int)((v + left - 1) / left), 0, LANES};
                 const int64_t next = j + panel.vectors * LANES;
-                const REAL *y = (const REAL *)b.p + p * b.rs + j * b.cs;
+                const REAL *y = ROW(b, p) + j * b.cs;
                 int64_t yrs = b.rs, y_last;
                 panel.last = (next < n ? next : n) - LANES - j;
                 if (n < LANES) {
@@ -134,8 +159,8 @@ static void NAME(tiles)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_view a, 
                     yrs = panel.vectors * LANES;
                     y_last = yrs - LANES;
                 }
-                NAME(tiles_of_panel)(height, panel, depth, alpha, x, a.rs, a.cs, y, yrs, y_last, p == 0 ? beta : 1,
-                                     (REAL *)c.p + top * c.rs + j, c.rs);
+                NAME(tiles_of_panel)(height, panel, depth, alpha, x, a.rs, a.cs, y, yrs, y_last, beta,
+                                     NAME(at)(d, top, j), NAME(at)(c, top, j));
                 v -= panel.vectors;
                 j = next;
             }
@@ -143,38 +168,45 @@ static void NAME(tiles)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_view a, 
     }
 }
 
-/* c = alpha a b + beta c for c of unit column stride, k = 1: row by row; c may be b if m = 1 */
-static void NAME(outer)(int64_t m, int64_t n, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view c)
+/* c = x y' for `vectors` vectors of columns, which stay in registers; the last one begins at `last` */
+INLINE void NAME(outer_block)(const int vectors, int64_t m, int64_t last, REAL alpha, const REAL *x, int64_t xs,
+                              const REAL *y, REAL *c, int64_t crs)
 {
-    REAL line[PANEL_SIZE];
-    for (int64_t j = 0; j < n; j += PANEL_SIZE) {
-        const int64_t length = n - j < PANEL_SIZE ? n - j : PANEL_SIZE;
-        const REAL *y = (const REAL *)b.p + j * b.cs;
+    VECTOR line[4];
+    for (int v = 0; v < vectors; v++) line[v] = alpha * LOAD(y + (v < vectors - 1 ? v * LANES : last));
+    for (int64_t i = 0; i < m; i++, x += xs, c += crs)
+        for (int v = 0; v < vectors; v++) STORE(c + (v < vectors - 1 ? v * LANES : last), *x * line[v]);
+}
+
+/* c = alpha a b for c of unit column stride, k = 1; c may be b if m = 1 */
+static void NAME(outer)(int64_t m, int64_t n, REAL alpha, fb_view a, fb_view b, fb_view c)
+{
+    REAL few[4 * WIDTH];
+    for (int64_t j = 0; j < n;) {
+        const int64_t left = n - j, length = left < 4 * LANES ? left : left < 8 * LANES ? (left + 1) / 2 : 4 * LANES;
+        const REAL *x = (const REAL *)a.p, *y = (const REAL *)b.p + j * b.cs;
+        REAL *z = (REAL *)c.p + j;
         if (b.cs != 1) {
-            for (int64_t l = 0; l < length; l++) line[l] = y[l * b.cs];
-            y = line;
+            for (int64_t l = 0; l < length; l++) few[l] = y[l * b.cs];
+            y = few;
         }
-        for (int64_t i = 0; i < m; i++) {
-            const REAL x = alpha * *ROW(a, i);
-            REAL *z = ROW(c, i) + j;
-            if (length < LANES)
-                for (int64_t l = 0; l < length; l++) z[l] = beta == 0 ? x * y[l] : x * y[l] + beta * z[l];
-            else if (beta == 0) {
-                const VECTOR last = x * LOAD(y + length - LANES); /* first, because z may be y */
-                for (int64_t l = 0; l < length - LANES; l += LANES) STORE(z + l, x * LOAD(y + l));
-                STORE(z + length - LANES, last);
-            } else {
-                const VECTOR last = x * LOAD(y + length - LANES) + beta * LOAD(z + length - LANES);
-                for (int64_t l = 0; l < length - LANES; l += LANES) STORE(z + l, x * LOAD(y + l) + beta * LOAD(z + l));
-                STORE(z + length - LANES, last);
+        if (length < LANES) {
+            for (int64_t i = 0; i < m; i++, x += a.rs, z += c.rs)
+                for (int64_t l = 0; l < length; l++) z[l] = alpha * *x * y[l];
+        } else
+            switch ((length + LANES - 1) / LANES) {
+            case 1: NAME(outer_block)(1, m, length - LANES, alpha, x, a.rs, y, z, c.rs); break;
+            case 2: NAME(outer_block)(2, m, length - LANES, alpha, x, a.rs, y, z, c.rs); break;
+            case 3: NAME(outer_block)(3, m, length - LANES, alpha, x, a.rs, y, z, c.rs); break;
+            default: NAME(outer_block)(4, m, length - LANES, alpha, x, a.rs, y, z, c.rs);
             }
-        }
+        j += length;
     }
 }
 
-/* c[r, j] = alpha sum over p of x[r, p] y[j, p] + beta c[r, j] for a few rows and columns; p has unit stride */
+/* c[r, j] = alpha sum over p of x[r, p] y[j, p] + beta d[r, j] for a few rows and columns; p has unit stride */
 INLINE void NAME(dots)(const int rows, const int columns, int64_t k, REAL alpha, const REAL *x, int64_t xrs,
-                       const REAL *y, int64_t yrs, REAL beta, REAL *c, int64_t crs, int64_t ccs)
+                       const REAL *y, int64_t yrs, REAL beta, fb_view d, fb_view c)
 {
     VECTOR sum[DOTS];
     REAL totals[DOTS];
@@ -186,20 +218,25 @@ INLINE void NAME(dots)(const int rows, const int columns, int64_t k, REAL alpha,
             for (int r = 0; r < rows; r++) sum[r * columns + j] += LOAD(x + r * xrs + p) * line;
         }
     NAME(sums)(rows * columns, sum, totals);
+    for (; p < k; p++)
+        for (int r = 0; r < rows; r++)
+            for (int j = 0; j < columns; j++) totals[r * columns + j] += x[r * xrs + p] * y[j * yrs + p];
+    if (alpha != 1)
+        for (int i = 0; i < rows * columns; i++) totals[i] *= alpha;
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < columns; j++) {
-            REAL *z = c + r * crs + j * ccs, total = totals[r * columns + j];
-            for (int64_t q = p; q < k; q++) total += x[r * xrs + q] * y[j * yrs + q];
-            *z = beta == 0 ? alpha * total : alpha * total + beta * *z;
+            const REAL total = totals[r * columns + j];
+            ROW(c, r)[j * c.cs] = beta == 0 ? total : total + beta * ROW(d, r)[j * d.cs];
         }
 }
 
-/* c = alpha a b + beta c for a of unit column stride and few columns: dot products of rows of a and columns of b */
-static void NAME(few_columns)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view c)
+/* c = alpha a b + beta d for a of unit column stride and few columns: dot products of rows of a and columns of b */
+static void NAME(few_columns)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view d,
+                              fb_view c)
 {
     REAL packed[PANEL_SIZE];
     const int64_t longest = b.rs == 1 ? k : PANEL_SIZE / n;
-    for (int64_t p = 0; p < k; p += longest, beta = 1) {
+    for (int64_t p = 0; p < k; p += longest, beta = 1, d = c) {
         const int64_t depth = k - p < longest ? k - p : longest;
         const REAL *y = (const REAL *)b.p + p * b.rs;
         int64_t yrs = b.cs;
@@ -209,10 +246,10 @@ static void NAME(few_columns)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_vi
             y = packed;
             yrs = depth;
         }
-#define ROWS_OF_DOTS(rows, columns)                                                                       \
-    for (; i + (rows) <= m; i += (rows))                                                                  \
-        NAME(dots)(rows, columns, depth, alpha, (const REAL *)a.p + i * a.rs + p, a.rs, y + j * yrs, yrs, \
-                   beta, (REAL *)c.p + i * c.rs + j * c.cs, c.rs, c.cs);
+#define ROWS_OF_DOTS(rows, columns)                                                                                  \
+    for (; i + (rows) <= m; i += (rows))                                                                             \
+        NAME(dots)(rows, columns, depth, alpha, ROW(a, i) + p, a.rs, y + j * yrs, yrs, beta, NAME(at)(d, i, j),      \
+                   NAME(at)(c, i, j));
         for (int64_t j = 0; j < n; j += 2) {
             int64_t i = 0;
             if (j + 1 < n) {
@@ -228,14 +265,52 @@ static void NAME(few_columns)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_vi
     }
 }
 
-/* c = alpha a b + beta c for a of unit row stride and n = 1: a sum of columns of a, eight at a time */
-static void NAME(sum_of_columns)(int64_t m, int64_t k, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view c)
+/* totals[r] = sum over p of x[r, p] y[p] */
+INLINE void NAME(rows_times_vector)(const int rows, int64_t k, const REAL *x, int64_t xrs, const REAL *y, REAL *totals)
+{
+    VECTOR sum[DOTS];
+    int64_t p = 0;
+    for (int r = 0; r < rows; r++) sum[r] = (VECTOR){0};
+    for (; p + LANES <= k; p += LANES) {
+        const VECTOR line = LOAD(y + p);
+        for (int r = 0; r < rows; r++) sum[r] += LOAD(x + r * xrs + p) * line;
+    }
+    NAME(sums)(rows, sum, totals);
+    for (; p < k; p++)
+        for (int r = 0; r < rows; r++) totals[r] += x[r * xrs + p] * y[p];
+}
+
+/* c = alpha a b + beta d for a of unit column stride, b of unit row stride, n = 1 */
+static void NAME(matrix_times_vector)(int64_t m, int64_t k, REAL alpha, fb_view a, const REAL *y, REAL beta, fb_view d,
+                                      fb_view c)
+{
+    REAL totals[DOTS];
+    for (int64_t i = 0, rows; i < m; i += rows) {
+        const REAL *x = ROW(a, i), *w = ROW(d, i);
+        REAL *z = ROW(c, i);
+        if (m - i >= DOTS)
+            NAME(rows_times_vector)(rows = DOTS, k, x, a.rs, y, totals);
+        else if (m - i >= 4)
+            NAME(rows_times_vector)(rows = 4, k, x, a.rs, y, totals);
+        else
+            NAME(rows_times_vector)(rows = 1, k, x, a.rs, y, totals);
+        if (rows == DOTS && alpha == 1 && c.rs == 1 && (beta == 0 || (beta == 1 && d.rs == 1)))
+            for (int r = 0; r < DOTS; r++) z[r] = beta == 0 ? totals[r] : totals[r] + w[r];
+        else
+            for (int r = 0; r < rows; r++)
+                z[r * c.rs] = beta == 0 ? alpha * totals[r] : alpha * totals[r] + beta * w[r * d.rs];
+    }
+}
+
+/* c = alpha a b + beta d for a of unit row stride and n = 1: a sum of columns of a, eight at a time */
+static void NAME(sum_of_columns)(int64_t m, int64_t k, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view d,
+                                 fb_view c)
 {
     REAL sum[PANEL_SIZE];
     for (int64_t top = 0; top < m; top += PANEL_SIZE) {
         const int64_t length = m - top < PANEL_SIZE ? m - top : PANEL_SIZE;
-        const REAL *x = (const REAL *)a.p + top, *y = (const REAL *)b.p;
-        REAL *z = (REAL *)c.p + top * c.rs;
+        const REAL *x = (const REAL *)a.p + top, *y = (const REAL *)b.p, *w = ROW(d, top);
+        REAL *z = ROW(c, top);
         int64_t p = 0;
         for (int64_t i = 0; i < length; i++) sum[i] = 0;
         for (; p + 8 <= k; p += 8, x += 8 * a.cs, y += 8 * b.rs) {
@@ -251,57 +326,91 @@ static void NAME(sum_of_columns)(int64_t m, int64_t k, REAL alpha, fb_view a, fb
             NO_DEPENDENCE
             for (int64_t i = 0; i < length; i++) sum[i] += x[i] * *y;
         }
-        for (int64_t i = 0; i < length; i++, z += c.rs) *z = beta == 0 ? alpha * sum[i] : alpha * sum[i] + beta * *z;
+        if (c.rs == 1 && alpha == 1 && beta == 0)
+            for (int64_t i = 0; i < length; i++) z[i] = sum[i];
+        else
+            for (int64_t i = 0; i < length; i++)
+                z[i * c.rs] = beta == 0 ? alpha * sum[i] : alpha * sum[i] + beta * w[i * d.rs];
     }
 }
 
-/* c = alpha a b + beta c for a of unit row stride and n < LANES: b' a' by tiles, then transposed */
+/* c = alpha a b + beta d for a of unit row stride and n < LANES: b' a' by tiles, then transposed */
 static void NAME(few_columns_transposed)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_view a, fb_view b, REAL beta,
-                                         fb_view c)
+                                         fb_view d, fb_view c)
 {
     REAL block[8 * 64];
     const fb_view line = {(char *)block, 64, 1}, left = {b.p, b.cs, b.rs};
     for (int64_t i = 0; i < m; i += 64) {
         const int64_t length = m - i < 64 ? m - i : 64;
         const fb_view right = {(char *)ROW(a, i), a.cs, 1};
-        NAME(tiles)(n, length, k, alpha, left, right, 0, line);
+        NAME(tiles)(n, length, k, alpha, left, right, 0, line, line);
         for (int64_t l = 0; l < length; l++)
             for (int64_t j = 0; j < n; j++) {
-                REAL *z = ROW(c, i + l) + j * c.cs;
-                *z = beta == 0 ? block[j * 64 + l] : block[j * 64 + l] + beta * *z;
+                const REAL x = block[j * 64 + l];
+                ROW(c, i + l)[j * c.cs] = beta == 0 ? x : x + beta * ROW(d, i + l)[j * d.cs];
             }
     }
 }
 
-static void NAME(product)(int64_t m, int64_t n, int64_t k, double alpha, fb_view a, fb_view b, double beta, fb_view c,
-                          int flags)
+INLINE fb_view NAME(transposed)(fb_view x) { return (fb_view){x.p, x.cs, x.rs}; }
+
+/* n = 1, or m = n = 1 */
+INLINE void NAME(product_of_vector)(const fb_product *p)
 {
-    const REAL s = (REAL)alpha, t = (REAL)beta;
-    if (n != 1 && (m == 1 || c.cs != 1)) { /* C' = B' A' */
-        const fb_view old_a = a;
-        const int64_t old_m = m;
-        a = (fb_view){b.p, b.cs, b.rs};
-        b = (fb_view){old_a.p, old_a.cs, old_a.rs};
-        c = (fb_view){c.p, c.cs, c.rs};
-        m = n;
-        n = old_m;
-    }
-    if (m == 0 || n == 0)
-        return;
-    if (k == 0 || (n > 1 && c.cs != 1))
-        NAME(product_plain)(m, n, k, alpha, a, b, beta, c, flags);
-    else if (n == 1 && a.rs == 1 && (a.cs != 1 || k < LANES))
-        NAME(sum_of_columns)(m, k, s, a, b, t, c);
-    else if (n < LANES && a.cs == 1 && (n == 1 || k >= 2 * LANES * n)) /* else too short for their sums */
-        NAME(few_columns)(m, n, k, s, a, b, t, c);
-    else if (n < LANES && a.rs == 1 && m >= LANES)
-        NAME(few_columns_transposed)(m, n, k, s, a, b, t, c);
-    else if (n == 1)
-        NAME(product_plain)(m, n, k, alpha, a, b, beta, c, flags);
-    else if (k == 1)
-        NAME(outer)(m, n, s, a, b, t, c);
+    const REAL s = (REAL)p->alpha, t = (REAL)p->beta;
+    if (p->a.rs == 1 && (p->a.cs != 1 || p->k < LANES))
+        NAME(sum_of_columns)(p->m, p->k, s, p->a, p->b, t, p->d, p->c);
+    else if (p->a.cs == 1 && (p->b.rs == 1 || p->k == 1))
+        NAME(matrix_times_vector)(p->m, p->k, s, p->a, (const REAL *)p->b.p, t, p->d, p->c);
+    else if (p->a.cs == 1)
+        NAME(few_columns)(p->m, 1, p->k, s, p->a, p->b, t, p->d, p->c);
     else
-        NAME(tiles)(m, n, k, s, a, b, t, c);
+        NAME(product_plain)(p);
+}
+
+/* n > 1 and c of unit column stride */
+static void NAME(product_of_rows)(const fb_product *p)
+{
+    const REAL s = (REAL)p->alpha;
+    REAL t = (REAL)p->beta;
+    fb_view d = p->d;
+    if (t != 0 && d.cs != 0 && d.cs != 1) { /* no way to read it in vectors */
+        NAME(axpby)(p->m, p->n, p->beta, d, 0, d, p->c, 0);
+        d = p->c;
+        t = 1;
+    }
+    if (p->k == 1 && t == 0)
+        NAME(outer)(p->m, p->n, s, p->a, p->b, p->c);
+    else if (p->n < LANES && p->a.cs == 1 && p->k >= 2 * LANES * p->n) /* else too short for their sums */
+        NAME(few_columns)(p->m, p->n, p->k, s, p->a, p->b, t, d, p->c);
+    else if (p->n < LANES && p->a.rs == 1 && p->m >= LANES)
+        NAME(few_columns_transposed)(p->m, p->n, p->k, s, p->a, p->b, t, d, p->c);
+    else
+        NAME(tiles)(p->m, p->n, p->k, s, p->a, p->b, t, d, p->c);
+}
+
+static void NAME(product)(const fb_product *p)
+{
+    if (p->m == 0 || p->n == 0)
+        return;
+    if (p->k == 0)
+        NAME(product_plain)(p);
+    else if (p->n == 1)
+        NAME(product_of_vector)(p);
+    else if (p->m > 1 && p->c.cs == 1)
+        NAME(product_of_rows)(p);
+    else { /* C' = B' A' */
+        const fb_product q = {
+            p->n, p->m, p->k, p->alpha, p->beta, NAME(transposed)(p->b), NAME(transposed)(p->a),
+            NAME(transposed)(p->c), NAME(transposed)(p->d), p->flags,
+        };
+        if (q.n == 1)
+            NAME(product_of_vector)(&q);
+        else if (q.c.cs == 1)
+            NAME(product_of_rows)(&q);
+        else
+            NAME(product_plain)(&q);
+    }
 }
 
 /* sum over p of x[p] y[p], both of unit stride */

@@ -19,7 +19,7 @@ enum fb_opcode {
     FB_DIV,     /* c = a / b */
     FB_GEMM,    /* c = alpha a b + beta c, by BLAS */
     FB_GEMV,    /* the same with n = 1, by BLAS */
-    FB_PRODUCT, /* the same with any strides, register-blocked, without packing a */
+    FB_PRODUCT, /* c = alpha a b + beta d with any strides, register-blocked, without packing a; d may be c */
     FB_INNER,   /* c = sum(a * b), c of shape () */
     FB_FILL,    /* c = 0 */
     FB_CLUSTER, /* an elementwise program, see cluster.h */
@@ -38,12 +38,13 @@ typedef struct {
 } fb_operand;
 
 typedef struct {
-    int32_t opcode, dtype, flags, reserved;
+    int32_t opcode, dtype, flags;
+    int32_t then;      /* -1, or a function of functions.h: c = f(c) at the end, c being contiguous */
     int64_t batch;     /* the instruction runs on this many matrices */
     int64_t m, n, k;   /* c is (m, n); products sum over k */
     double alpha, beta;
     double cost;       /* estimated flops, for interrupts and the GIL */
-    fb_operand a, b, c;
+    fb_operand a, b, c, d;
     const void *detail; /* fb_cluster of FB_CLUSTER */
 } fb_instruction;
 
@@ -53,14 +54,21 @@ typedef struct {
     int64_t rs, cs;
 } fb_view;
 
+/* c = alpha a b + beta d; c is (m, n), products sum over k. */
+typedef struct {
+    int64_t m, n, k;
+    double alpha, beta;
+    fb_view a, b, c, d;
+    int flags;
+} fb_product;
+
 /* Kernels of one dtype; each computes one matrix. */
 typedef struct {
     void (*copy)(int64_t m, int64_t n, fb_view a, fb_view c, int flags);
     void (*axpby)(int64_t m, int64_t n, double alpha, fb_view a, double beta, fb_view b, fb_view c, int flags);
     void (*mul)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags);
     void (*div)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags);
-    void (*product)(int64_t m, int64_t n, int64_t k, double alpha, fb_view a, fb_view b, double beta,
-                    fb_view c, int flags);
+    void (*product)(const fb_product *p);
     void (*inner)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags);
     void (*fill)(int64_t m, int64_t n, fb_view c);
 } fb_kernels;

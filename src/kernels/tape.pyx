@@ -29,10 +29,10 @@ cdef extern from "tape.h" nogil:
     ctypedef struct fb_operand:
         int64_t slot, offset, rs, cs, bs
     ctypedef struct fb_instruction:
-        int32_t opcode, dtype, flags
+        int32_t opcode, dtype, flags, then
         int64_t batch, m, n, k
         double alpha, beta, cost
-        fb_operand a, b, c
+        fb_operand a, b, c, d
         const void *detail
     int FB_CLUSTER, FB_CALL
     ctypedef struct fb_blas:
@@ -48,23 +48,22 @@ cdef extern from "functions.h" nogil:
     fb_map **fb_map_table
 
 cdef extern from "cluster.h" nogil:
-    int FB_AXES, FB_STORE
+    int FB_AXES
     ctypedef struct fb_micro:
         uint16_t op, d, a, b, c
     ctypedef struct fb_access:
         int64_t slot, offset
         int64_t *strides
-        double constant
-        int32_t type, kind, place, reg
+        int32_t type, kind, reg, fixed
+    ctypedef struct fb_register:
+        int64_t slot, offset
     ctypedef struct fb_cluster:
-        int32_t dtype
-        int32_t n_accesses, n_ops, n_registers
+        int32_t dtype, n_ops, n_registers, n_direct, n_loads, n_stores
         int64_t *shape
         int64_t outer, tile_rows, tile_columns
         fb_access *accesses
-        fb_access *stores
         fb_micro *ops
-        int16_t *buffer_of
+        fb_register *registers
 
 fb_blas_table[0].gemm = <void *> sgemm
 fb_blas_table[0].gemv = <void *> sgemv
@@ -149,50 +148,48 @@ cdef inline bint has_layout(cnp.ndarray array, const Layout *layout) noexcept:
 
 
 cdef fb_cluster *new_cluster(int dtype, tuple given) except NULL:
-    """A cluster from ``(shape, tile, accesses, operations, number of registers, buffer of each register)``."""
+    """A cluster from ``(shape, tile, direct accesses, loads, stores, operations, registers)``."""
     cdef fb_cluster *t
     cdef fb_access *access
     cdef fb_micro *op
     cdef int i, j
-    shape, tile, accesses, operations, registers, buffer_of = given
+    shape, tile, direct, loads, stores, operations, registers = given
+    accesses = [*direct, *loads, *stores]
     t = <fb_cluster *> calloc(1, sizeof(fb_cluster))
     if t == NULL:
         raise MemoryError("Tape: no memory for a cluster")
     t.accesses = <fb_access *> calloc(max(len(accesses), 1), sizeof(fb_access))
     t.ops = <fb_micro *> calloc(max(len(operations), 1), sizeof(fb_micro))
-    t.buffer_of = <int16_t *> calloc(max(registers, 1), sizeof(int16_t))
-    if t.accesses == NULL or t.ops == NULL or t.buffer_of == NULL:
+    t.registers = <fb_register *> calloc(max(len(registers), 1), sizeof(fb_register))
+    if t.accesses == NULL or t.ops == NULL or t.registers == NULL:
         free_cluster(t)
         raise MemoryError("Tape: no memory for a cluster")
     t.dtype = dtype
-    t.n_accesses, t.n_ops, t.n_registers = len(accesses), len(operations), registers
+    t.n_direct, t.n_loads, t.n_stores = len(direct), len(loads), len(stores)
+    t.n_ops, t.n_registers = len(operations), len(registers)
     t.tile_rows, t.tile_columns = tile
     t.outer = 1
     for i in range(FB_AXES):
         t.shape[i] = shape[i]
         if i < FB_AXES - 2:
             t.outer *= t.shape[i]
-    t.stores = t.accesses + t.n_accesses
     for i, line in enumerate(accesses):
         access = t.accesses + i
-        (access.slot, access.offset, strides, access.constant, access.type, access.kind, access.place,
-         access.reg) = line
-        if access.kind >= FB_STORE and access < t.stores:
-            t.stores = access
+        access.slot, access.offset, strides, access.type, access.kind, access.reg, access.fixed = line
         for j in range(FB_AXES):
             access.strides[j] = strides[j]
     for i, line in enumerate(operations):
         op = t.ops + i
         op.op, op.d, op.a, op.b, op.c = line
-    for i in range(registers):
-        t.buffer_of[i] = buffer_of[i]
+    for i, line in enumerate(registers):
+        t.registers[i].slot, t.registers[i].offset = line
     return t
 
 
 cdef void free_cluster(fb_cluster *t) noexcept:
     free(t.accesses)
     free(t.ops)
-    free(t.buffer_of)
+    free(t.registers)
     free(t)
 
 
@@ -209,8 +206,8 @@ cdef class Tape:
     constants : list of arrays, C-contiguous
         Kept by reference.
     instructions : list of tuples
-        ``(opcode, dtype, flags, batch, m, n, k, alpha, beta, cost, a, b, c, detail)`` with operands
-        ``(slot, offset, rs, cs, bs)``; slots number the inputs, the outputs, the constants, then the arena. The detail
+        ``(opcode, dtype, flags, then, batch, m, n, k, alpha, beta, cost, a, b, c, d, detail)`` as in tape.h, with
+        operands ``(slot, offset, rs, cs, bs)``; slots number the inputs, the outputs, the constants, then the arena. The detail
         of a cluster or a call is a tuple, see `new_cluster` and `call`.
     arena : int
         Bytes of scratch.
@@ -253,10 +250,12 @@ cdef class Tape:
             fill_layout(&self.layouts[i], argument)
         for i, line in enumerate(instructions):
             t = self.code + i
-            (t.opcode, t.dtype, t.flags, t.batch, t.m, t.n, t.k, t.alpha, t.beta, t.cost, a, b, c, detail) = line
+            (t.opcode, t.dtype, t.flags, t.then, t.batch, t.m, t.n, t.k, t.alpha, t.beta, t.cost, a, b, c, d,
+             detail) = line
             t.a.slot, t.a.offset, t.a.rs, t.a.cs, t.a.bs = a
             t.b.slot, t.b.offset, t.b.rs, t.b.cs, t.b.bs = b
             t.c.slot, t.c.offset, t.c.rs, t.c.cs, t.c.bs = c
+            t.d.slot, t.d.offset, t.d.rs, t.d.cs, t.d.bs = d
             if t.opcode == FB_CLUSTER:
                 t.detail = new_cluster(t.dtype, detail)
             elif t.opcode == FB_CALL:

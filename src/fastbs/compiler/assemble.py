@@ -1,12 +1,14 @@
 """From a program to its tape: the passes in their order, then slots for buffers."""
 
+import math
+
 import numpy as np
 
 from .._tape import Tape
 from .._trace import Traced, node_of, steps, trace
 from .arena import place
-from .clusters import CONSTANT, TYPES
-from .lowering import CALL, CLUSTER, Lowering, NotLowerable, Object
+from .clusters import AXES, CONSTANT, DIRECT, FIXED, LOAD, TYPES
+from .lowering import CALL, CLUSTER, KERNEL_DTYPES, Lowering, NotLowerable, Object
 from .program import from_nodes
 from .simplify import common_subexpressions, simplify
 from .views import Buffer, View
@@ -150,26 +152,55 @@ def assemble(program, inputs, outputs, calls=False, report=None, sums=True):
         result = ("object", code.result.number) if type(code.result) is Object else ("array", array(code.result))
         return code.function, arguments, code.keywords, result, code.where
 
+    tiles = tiles_of_numbers(to)
+    first_tile = arena_slot
+    arena_slot += len(tiles)
+
     def cluster(code):
-        accesses = []
+        groups = [], [], []  # direct ones, loads, stores
+        length, size, real = math.prod(code.tile), code.real.itemsize, KERNEL_DTYPES[code.real]
+        registers = [None] * code.registers
         for a in code.accesses:
             if a.kind == CONSTANT:
-                accesses.append((0, 0, (0,) * 6, a.constant, 0, a.kind, a.place, a.register))
+                slot, offset, dtype = first_tile + list(tiles).index((repr(a.constant), code.real)), 0, real
             else:
                 slot, start = slot_of(a.view.buffer)
-                accesses.append(
-                    (slot, start + a.view.offset, a.strides, 0.0, TYPES[a.view.dtype], a.kind, a.place, a.register)
-                )
-        return code.shape, code.tile, accesses, code.operations, code.registers, code.buffer_of
+                offset, dtype = start + a.view.offset, TYPES[a.view.dtype]
+            group = groups[0 if a.place == DIRECT else 1 if a.kind == LOAD or a.kind == CONSTANT else 2]
+            group.append((slot, offset, a.strides or (0,) * AXES, dtype, max(a.kind, LOAD), a.register, a.place == FIXED))
+            if a.place == DIRECT:
+                registers[a.register] = slot, offset * size
+        for i, register in enumerate(code.scratch):
+            registers[register] = arena_slot, arena + i * length * size
+        return code.shape, code.tile, *groups, code.operations, [r for r in registers if r]
 
+    scratch = max(
+        (len(c.scratch) * math.prod(c.tile) * c.real.itemsize for c in clusters_of(to)), default=0
+    )
     instructions = []
     for line in to.code:
         detail = cluster(line.detail) if line.opcode == CLUSTER else call(line.detail) if line.opcode == CALL else None
         instructions.append((
-            line.opcode, line.dtype, line.flags, line.batch, line.m, line.n, line.k, line.alpha, line.beta, line.cost,
-            operand(line.a), operand(line.b), operand(line.c), detail,
+            line.opcode, line.dtype, line.flags, line.then, line.batch, line.m, line.n, line.k, line.alpha, line.beta,
+            line.cost, operand(line.a), operand(line.b), operand(line.c), operand(line.d or line.c), detail,
         ))  # fmt: skip
+    constants = [kept for _, kept in to.buffers["constant"]]
     return Tape(
-        inputs, outputs, [kept for _, kept in to.buffers["constant"]], instructions, arena, to.objects,
+        inputs, outputs, [*constants, *tiles.values()], instructions, arena + scratch, to.objects,
         None if report is None else report(to, arena),
     )  # fmt: skip
+
+
+def clusters_of(to):
+    return [line.detail for line in to.code if line.opcode == CLUSTER]
+
+
+def tiles_of_numbers(to):
+    """An array of the numbers that the clusters name, as long as their longest tiles: ``{(repr, dtype): array}``."""
+    longest = {}
+    for code in clusters_of(to):
+        for access in code.accesses:
+            if access.kind == CONSTANT:
+                key = repr(access.constant), code.real  # 0 and -0 differ
+                longest[key] = max(longest.get(key, 1), math.prod(code.tile))
+    return {(number, dtype): np.full(n, float(number), dtype) for (number, dtype), n in longest.items()}

@@ -13,9 +13,11 @@ from .views import View, merge
 
 __all__ = ["Access", "ClusterCode", "cluster_code"]
 
-LOAD, CONSTANT, STORE, SUM, GREATEST, LEAST = range(6)
-BUFFER, DIRECT, FIXED = range(3)
-AXES, BUFFERS, REGISTERS, SCALARS = 6, 24576, 240, 1024  # as in cluster.h
+LOAD, STORE, SUM, GREATEST, LEAST = range(5)  # as in cluster.h, and
+CONSTANT = -1  # a tile of one number
+SCRATCH, DIRECT, FIXED = range(3)  # places of registers: a fixed one is copied once, as it is the same for all tiles
+AXES, REGISTERS, SCALARS = 6, 240, 1024  # as in cluster.h
+ROOM = 24576  # bytes of scratch for registers that do not lie in memory: they stay in the first-level cache
 LONGEST = 1024  # elements of a tile
 TYPES = {np.dtype(t): i for t, i in (("f4", 0), ("f8", 1), ("?", 4), ("i4", 5), ("i8", 6))}
 KINDS = {"sum": SUM, "mean": SUM, "max": GREATEST, "min": LEAST}
@@ -35,7 +37,7 @@ class Access:
     view: View | None = None
     strides: tuple = ()
     constant: float = 0.0
-    place: int = BUFFER
+    place: int = SCRATCH
 
 
 @dataclass
@@ -48,7 +50,7 @@ class ClusterCode:
     accesses: list
     operations: list
     registers: int
-    buffer_of: list
+    scratch: list  # of the registers: those that do not lie in memory
     cost: float
     names: list = field(default_factory=list)
 
@@ -236,7 +238,7 @@ def assign(code, is_one):
             direct_store.setdefault(access.register, access)
     physical, names = {}, iter(range(10**6))
     for access in code.accesses:
-        if access.kind <= CONSTANT:
+        if access.kind < STORE:
             physical[access.register] = next(names)
     # results that go straight to memory have registers of their own, others are used again
     free = []
@@ -253,7 +255,7 @@ def assign(code, is_one):
         if register not in last:  # nothing needs it
             free.append(physical[register])
     count = len(set(physical.values()))
-    if count > (SCALARS if is_one else REGISTERS):
+    if max(count, len(code.accesses)) > (SCALARS if is_one else REGISTERS):
         raise TooLarge
     code.registers = count
     code.operations = [
@@ -267,26 +269,24 @@ def assign(code, is_one):
     ]
     for access in code.accesses:
         access.register = physical[access.register]
-    code.buffer_of = list(range(count))
     if is_one:
         return
     choose_tile(code, {physical[r]: a for r, a in direct_store.items()})
 
 
 def choose_tile(code, direct_store):
-    """The largest tile whose buffers fit; a register that lies in memory needs none."""
-    room = BUFFERS // code.real.itemsize
-    for buffers in (count_buffers(code, direct_store, room), code.registers):
-        code.tile = tile_of(code.shape, room // max(buffers, 1))
+    """The largest tile whose scratch fits; a register that lies in memory needs none."""
+    room = ROOM // code.real.itemsize
+    for tiles in (count_scratch(code, direct_store, room), code.registers):
+        code.tile = tile_of(code.shape, room // max(tiles, 1))
         in_memory = set_places(code, direct_store)
-        if (code.registers - len(in_memory)) * math.prod(code.tile) <= room:
+        code.scratch = [r for r in range(code.registers) if r not in in_memory]
+        if len(code.scratch) * math.prod(code.tile) <= room:
             break
-    numbers = iter(range(code.registers))
-    code.buffer_of = [0 if r in in_memory else next(numbers) for r in range(code.registers)]
 
 
-def count_buffers(code, direct_store, room):
-    """How many buffers remain with the tile of as many as there are registers."""
+def count_scratch(code, direct_store, room):
+    """How many registers need scratch with the tile of as many as there are registers."""
     code.tile = tile_of(code.shape, room // max(code.registers, 1))
     return code.registers - len(set_places(code, direct_store))
 
@@ -307,7 +307,11 @@ def set_places(code, direct_store):
     rows, columns = code.tile
     in_memory = set()
     for access in code.accesses:
-        if access.kind == CONSTANT or access.kind > STORE:
+        if access.kind > STORE:
+            continue
+        if access.kind == CONSTANT:
+            access.place = DIRECT
+            in_memory.add(access.register)
             continue
         rs, cs = access.strides[-2:]
         is_direct = cs == 1 and (rows == 1 or rs == columns)
@@ -315,7 +319,7 @@ def set_places(code, direct_store):
             is_direct = is_direct and direct_store.get(access.register) is access
         else:
             is_direct = is_direct and access.view.dtype == code.real
-        access.place = BUFFER
+        access.place = SCRATCH
         if is_direct:
             access.place = DIRECT
             in_memory.add(access.register)

@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from .clusters import TooLarge, cluster_code, reduced_count
-from .elementwise import is_elementwise
+from .clusters import LOAD, STORE, TooLarge, cluster_code, reduced_count
+from .elementwise import FUNCTIONS, is_elementwise
 from .fuse import Cluster, fused
 from .program import Step
 from .views import Buffer, View, contiguous, has_lines, has_unit_lines, merge
@@ -50,6 +50,7 @@ class Instruction:
     a: tuple | None = None
     b: tuple | None = None
     c: tuple | None = None
+    d: tuple | None = None
     m: int = 1
     n: int = 1
     k: int = 1
@@ -57,13 +58,14 @@ class Instruction:
     alpha: float = 1.0
     beta: float = 0.0
     flags: int = 0
+    then: int = -1  # function of the result
     cost: float = 0.0
     detail: object = None
 
     @property
     def buffers(self):
         """The buffers that it names."""
-        named = [operand[0] for operand in (self.a, self.b, self.c) if operand is not None]
+        named = [operand[0] for operand in (self.a, self.b, self.c, self.d) if operand is not None]
         if self.opcode == CLUSTER:
             named = [access.view.buffer for access in self.detail.accesses if access.view is not None]
         elif self.opcode == CALL:
@@ -186,12 +188,46 @@ class Lowering:
                     alone.members = [step]
                     self.cluster(alone)
             return
-        if code.operations or any(access.kind >= 2 for access in code.accesses):
+        if len(cluster.members) == 1 and self.follows(cluster.members[0], code):
+            return
+        if code.operations or any(access.kind >= STORE for access in code.accesses):
             self.code.append(Instruction(CLUSTER, KERNEL_DTYPES[code.real], detail=code, cost=code.cost))
         for step in cluster.members:
             if step.function is np.mean:
                 out = self.values[id(step)]
                 self.elementwise(AXPBY, out, out, out, 1 / reduced_count(step))
+
+    def follows(self, step, code):
+        """Whether a function of what the last instruction made, and nobody else needs, was left to that instruction."""
+        x = step.arguments[0]
+        made = self.values.get(id(x))
+        last = self.code[-1] if self.code else None
+        if (
+            type(x) is not Step
+            or type(made) is not View
+            or made.buffer.kind != "temporary"
+            or len(self.users[id(x)]) != 1
+            or [access.kind for access in code.accesses] != [LOAD, STORE]
+            or len(code.operations) != 1
+            or code.operations[0][0] >= len(FUNCTIONS)
+            or last is None
+            or last.opcode in (CLUSTER, CALL)
+            or last.then >= 0
+        ):
+            return False
+        (load, store), lines = code.accesses, contiguous(step.shape)
+        if not (load.view == made and made.dtype == step.dtype == store.view.dtype and store.view.strides == lines):
+            return False
+        buffer, offset, rs, cs, bs = last.c
+        is_whole = (buffer, offset) == (made.buffer, made.offset) and last.batch * last.m * last.n == math.prod(step.shape)
+        packed = (cs == 1 or last.n == 1) and (rs == last.n or last.m == 1) and (bs == last.m * last.n or last.batch == 1)
+        if not is_whole or not packed or made.strides != lines:
+            return False
+        last.d = last.d or last.c  # the sum goes on from there
+        last.c = (store.view.buffer, store.view.offset, rs, cs, bs)
+        last.then = code.operations[0][0]
+        last.cost += code.cost
+        return True
 
     def simple(self, cluster):
         """A cluster of one arithmetic operation on arrays of one dtype has an instruction of its own."""
@@ -277,6 +313,10 @@ class Lowering:
             terms = step.arguments
             if step.function not in SIGNS or step.dtype not in KERNEL_DTYPES or 0 in step.shape:
                 continue
+            if self.is_product_and_more(step):
+                self.sums.add(id(step))
+                self.summed.update(id(x) for x in terms if self.may_wait(x, step))
+                continue
             if not all(type(x) is Step and x.shape == step.shape and x.dtype == step.dtype for x in terms):
                 continue
             waiting = [x for x in terms if self.may_wait(x, step)]
@@ -291,6 +331,22 @@ class Lowering:
             if id(step) in continued:
                 last = continued[id(step)]
                 self.outermost[id(step)] = self.outermost.get(id(last), last)
+
+    def is_product_and_more(self, step):
+        """Whether one of two terms is a product of ours, which adds the other one, broadcast, where it makes its own."""
+        if len(step.arguments) != 2:
+            return False
+        x, y = sorted(step.arguments, key=lambda x: not self.may_wait(x, step))
+        return (
+            self.may_wait(x, step)
+            and is_matrix_product(x)
+            and type(y) is Step
+            and y.dtype == x.dtype
+            and not self.may_wait(y, step)
+            and not self.is_nested(y, step)
+            and all(a.ndim <= 2 and a.dtype == x.dtype for a in x.arguments)
+            and self.is_small(*sizes_of(x), x.dtype)
+        )
 
     def may_wait(self, x, step):
         """Whether an argument is a product, or a scatter, that only this sum needs."""
@@ -314,6 +370,12 @@ class Lowering:
         terms = list(zip(SIGNS[step.function], step.arguments, strict=True))
         out = self.destination(step)
         beta = 0.0
+        if self.is_product_and_more(step):
+            (s, x), (t, y) = sorted(terms, key=lambda term: id(term[1]) not in self.summed)
+            y = self.view(y)
+            if not y.conj:
+                self.multiply(self.values[id(x)], out, s, t, y.broadcast(out.shape))
+                return out
         ready = [(s, x) for s, x in terms if id(x) not in self.summed]
         if len(ready) == 2:
             (s, x), (t, y) = ready
@@ -342,12 +404,14 @@ class Lowering:
 
     # Instructions
 
-    def emit(self, opcode, dtype, m, n, k, a, b, c, alpha=1.0, beta=0.0, batch=1, flags=0, cost=0.0):
-        operands = [v for v in (a, b, c) if v is not None]
+    def emit(self, opcode, dtype, m, n, k, a, b, c, alpha=1.0, beta=0.0, batch=1, flags=0, cost=0.0, d=None):
+        operands = [v for v in (a, b, c, d) if v is not None]
         if max(m, n, k, batch, *(abs(s) for v in operands for s in v[2:])) > LARGEST:
             raise NotLowerable("a size beyond 32-bit BLAS integers")
         self.code.append(
-            Instruction(opcode, KERNEL_DTYPES[dtype], a, b, c, m, n, k, batch, alpha, beta, flags, cost * batch + 10.0)
+            Instruction(
+                opcode, KERNEL_DTYPES[dtype], a, b, c, d, m, n, k, batch, alpha, beta, flags, cost=cost * batch + 10.0
+            )
         )
 
     def fill(self, out):
@@ -415,23 +479,26 @@ class Lowering:
         self.copy(a, out)
         return out
 
-    def multiply(self, product, out, alpha=1.0, beta=0.0):
-        """out = alpha a @ b + beta out, over stacks of matrices as np.matmul broadcasts them."""
-        a, b = product.a, product.b
+    def multiply(self, product, out, alpha=1.0, beta=0.0, addend=None):
+        """out = alpha a @ b + beta addend, over stacks of matrices as np.matmul broadcasts them.
+
+        The addend is `out` itself, or else only for a product of ours without a stack.
+        """
+        a, b, d = product.a, product.b, out if addend is None else addend
         if b.ndim == 1:
-            b, out = b.insert(1), out.insert(out.ndim)
+            b, out, d = b.insert(1), out.insert(out.ndim), d.insert(out.ndim)
         if a.ndim == 1:
-            a, out = a.insert(0), out.insert(out.ndim - 1)
+            a, out, d = a.insert(0), out.insert(out.ndim - 1), d.insert(out.ndim - 1)
         stack = out.shape[:-2]
         (m, n), k = out.shape[-2:], a.shape[-1]
-        if math.prod(b.shape[:-2]) == 1 and (m > 1 or len(stack)):
+        if addend is None and math.prod(b.shape[:-2]) == 1 and (m > 1 or len(stack)):
             # (stack, m, k) @ (k, n) is one product when the rows of the stack follow each other
             rows = merge((*stack, m), a.broadcast((*stack, m, k)).strides[:-1], out.strides[:-1])
             if len(rows) == 1:
                 (m, (ars, crs)) = rows[0]
                 a = replace(a, shape=(m, k), strides=(ars, a.strides[-1]))
                 b = replace(b, shape=(k, n), strides=b.strides[-2:])
-                out = replace(out, shape=(m, n), strides=(crs, out.strides[-1]))
+                out = d = replace(out, shape=(m, n), strides=(crs, out.strides[-1]))
                 stack = ()
         if not self.is_small(m, n, k, out.dtype):
             if not has_unit_lines(*out.strides[-2:], m, n):  # C' = B' A'
@@ -456,7 +523,12 @@ class Lowering:
                  *v.strides[-2:], bs[w])
                 for w, v in enumerate((a, b, out))
             ]  # fmt: skip
-            self.product(m, n, k, a, b, out.dtype, operands, alpha, beta, batch)
+            if addend is not None:
+                d = (d.buffer, d.offset, *d.strides[-2:], 0)
+                flags = CONJ_A * a.conj | CONJ_B * b.conj
+                self.emit(PRODUCT, out.dtype, m, n, k, *operands, alpha, beta, 1, flags, 2.0 * m * n * k, d)
+            else:
+                self.product(m, n, k, a, b, out.dtype, operands, alpha, beta, batch)
 
     def product(self, m, n, k, a, b, dtype, operands, alpha, beta, batch):
         """One instruction for c = alpha a b + beta c: small ones are ours, vectors are gemv, others gemm."""
@@ -511,6 +583,12 @@ def always(step):
 def as_is(x):
     """x, for a call that only converts."""
     return x
+
+
+def sizes_of(step):
+    """m, n, k of a product of two matrices or vectors."""
+    a, b = (x.shape for x in step.arguments)
+    return (1, *a)[-2], (*b, 1)[1], a[-1]
 
 
 def is_matrix_product(step):
