@@ -53,7 +53,24 @@ def test_the_instruction_set_is_known():
 
 def test_a_tape_is_a_list_of_instructions_over_slots():
     code = [
-        (COPY, 1, 0, -1, 1, 1, 3, 1, 1.0, 0.0, 3.0, line(0), line(0), line(2), line(2), None),  # the arena is the last slot
+        (
+            COPY,
+            1,
+            0,
+            -1,
+            1,
+            1,
+            3,
+            1,
+            1.0,
+            0.0,
+            3.0,
+            line(0),
+            line(0),
+            line(2),
+            line(2),
+            None,
+        ),  # the arena is the last slot
         (AXPBY, 1, 0, -1, 1, 1, 3, 1, 2.0, -1.0, 6.0, line(2), line(0), line(1), line(1), None),
         (AXPBY, 1, 0, -1, 1, 1, 3, 1, 0.5, 1.0, 6.0, line(2), line(1), line(1), line(1), None),
     ]
@@ -202,7 +219,9 @@ def test_a_tape_frees_its_workspaces():
 
 
 def test_a_product_over_an_empty_axis_is_zero_in_reused_memory():
-    code = [(PRODUCT, 1, 0, -1, 1, 2, 2, 0, 1.0, 0.0, 1.0, (0, 0, 0, 1, 0), (1, 0, 2, 1, 0), *[(2, 0, 2, 1, 0)] * 2, None)]
+    code = [
+        (PRODUCT, 1, 0, -1, 1, 2, 2, 0, 1.0, 0.0, 1.0, (0, 0, 0, 1, 0), (1, 0, 2, 1, 0), *[(2, 0, 2, 1, 0)] * 2, None)
+    ]
     a, b = np.ones((2, 0)), np.ones((0, 2))
     tape = Tape([(a.dtype, x.shape, x.strides) for x in (a, b)], [(a.dtype, (2, 2), (16, 8))], [], code, 0)
     for _ in range(5):

@@ -8,6 +8,11 @@ pattern_kinds = {
     "result": RESULT, "value": VALUE,
 }
 
+# So many results and more share one block of memory, if it is small: whoever keeps one of them keeps them all.
+cdef enum:
+    FEW_RESULTS = 4
+    MOST_SHARED = 131072  # bytes
+
 MISS = object()  # what a plan returns for arguments of another signature
 
 
@@ -28,10 +33,32 @@ cdef class Plan:
 
     cdef readonly Tape tape
     cdef readonly tuple arguments, keywords, results
+    cdef cnp.npy_intp shared         # bytes of all results in one block of memory; 0 where each has its own
+    cdef cnp.npy_intp *place_of      # of each result in the block
 
     def __cinit__(self, Tape tape, tuple arguments, tuple keywords, tuple results):
+        cdef int i, j, arrays = 0
+        cdef cnp.npy_intp size
+        cdef Layout *layout
         self.tape = tape
         self.arguments, self.keywords, self.results = arguments, keywords, results
+        self.place_of = <cnp.npy_intp *> calloc(tape.n_outputs + 1, sizeof(cnp.npy_intp))
+        if self.place_of == NULL:
+            raise MemoryError("Plan: no memory for the places of the results")
+        for i in range(tape.n_outputs):
+            layout = &tape.layouts[tape.n_inputs + i]
+            size = cnp.PyArray_DescrFromType(layout.typenum).itemsize
+            for j in range(layout.ndim):
+                size *= layout.shape[j]
+            self.place_of[i] = self.shared
+            if layout.ndim > 0:
+                self.shared += (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+                arrays += 1
+        if arrays < FEW_RESULTS or self.shared > MOST_SHARED:
+            self.shared = 0
+
+    def __dealloc__(self):
+        free(self.place_of)
 
     cdef bint fill(self, tuple pattern, object value, char **slots, list held) except -1:
         """Point the slots to the arrays of an argument; False if it has another signature."""
@@ -87,6 +114,21 @@ cdef class Plan:
                 return False
         return True
 
+    cdef cnp.ndarray new_result(self, int i, cnp.ndarray block):
+        cdef Layout *layout = &self.tape.layouts[self.tape.n_inputs + i]
+        cdef cnp.ndarray result
+        cdef uintptr_t start
+        cdef cnp.dtype dtype
+        if block is None:
+            return self.tape.new_output(i)
+        start = (<uintptr_t> cnp.PyArray_DATA(block) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+        dtype = cnp.PyArray_DescrFromType(layout.typenum)
+        Py_INCREF(dtype)
+        result = PyArray_NewFromDescr(<PyTypeObject *> cnp.ndarray, dtype, layout.ndim, layout.shape, NULL,
+                                      <char *> start + self.place_of[i], cnp.NPY_ARRAY_CARRAY, NULL)
+        cnp.set_array_base(result, block)
+        return result
+
     cdef object build(self, tuple pattern, list results):
         cdef int kind = <int> pattern[0]
         cdef int i
@@ -107,21 +149,22 @@ cdef class Plan:
         cdef Tape tape = self.tape
         cdef char **slots = tape.acquire()
         cdef list results = [], held = []
-        cdef cnp.ndarray out
-        cdef Layout *layout
+        cdef cnp.ndarray out, block = None
+        cdef cnp.npy_intp size = self.shared + ALIGNMENT
         cdef int i
+        if self.shared:
+            block = cnp.PyArray_EMPTY(1, &size, cnp.NPY_UINT8, 0)
         try:
             if not self.fill(self.arguments, arguments, slots, held):
                 return MISS
             if (keywords or len(self.keywords) > 2) and not self.fill(self.keywords, keywords, slots, held):
                 return MISS
             for i in range(tape.n_outputs):
-                layout = &tape.layouts[tape.n_inputs + i]
-                if layout.ndim == 0:
+                if tape.layouts[tape.n_inputs + i].ndim == 0:
                     slots[tape.n_inputs + i] = tape.number_place(slots, i)
                     results.append(None)
                 else:
-                    out = tape.new_output(i)
+                    out = self.new_result(i, block)
                     slots[tape.n_inputs + i] = <char *> cnp.PyArray_DATA(out)
                     results.append(out)
             tape.execute(slots)

@@ -167,16 +167,16 @@ def assemble(program, inputs, outputs, calls=False, report=None, sums=True):
                 slot, start = slot_of(a.view.buffer)
                 offset, dtype = start + a.view.offset, TYPES[a.view.dtype]
             group = groups[0 if a.place == DIRECT else 1 if a.kind == LOAD or a.kind == CONSTANT else 2]
-            group.append((slot, offset, a.strides or (0,) * AXES, dtype, max(a.kind, LOAD), a.register, a.place == FIXED))
+            group.append(
+                (slot, offset, a.strides or (0,) * AXES, dtype, max(a.kind, LOAD), a.register, a.place == FIXED)
+            )
             if a.place == DIRECT:
                 registers[a.register] = slot, offset * size
         for i, register in enumerate(code.scratch):
             registers[register] = arena_slot, arena + i * length * size
         return code.shape, code.tile, *groups, code.operations, [r for r in registers if r]
 
-    scratch = max(
-        (len(c.scratch) * math.prod(c.tile) * c.real.itemsize for c in clusters_of(to)), default=0
-    )
+    scratch = max((len(c.scratch) * math.prod(c.tile) * c.real.itemsize for c in clusters_of(to)), default=0)
     instructions = []
     for line in to.code:
         detail = cluster(line.detail) if line.opcode == CLUSTER else call(line.detail) if line.opcode == CALL else None

@@ -219,8 +219,12 @@ class Lowering:
         if not (load.view == made and made.dtype == step.dtype == store.view.dtype and store.view.strides == lines):
             return False
         buffer, offset, rs, cs, bs = last.c
-        is_whole = (buffer, offset) == (made.buffer, made.offset) and last.batch * last.m * last.n == math.prod(step.shape)
-        packed = (cs == 1 or last.n == 1) and (rs == last.n or last.m == 1) and (bs == last.m * last.n or last.batch == 1)
+        is_whole = (buffer, offset) == (made.buffer, made.offset) and last.batch * last.m * last.n == math.prod(
+            step.shape
+        )
+        packed = (
+            (cs == 1 or last.n == 1) and (rs == last.n or last.m == 1) and (bs == last.m * last.n or last.batch == 1)
+        )
         if not is_whole or not packed or made.strides != lines:
             return False
         last.d = last.d or last.c  # the sum goes on from there

@@ -107,6 +107,7 @@ class TriangularSolver:
         self.T, self.lower = T, lower
 
     def __call__(self, b, trans):
+        b = b.astype(self.T.dtype) if b.dtype.kind == "b" else b  # SciPy takes no boolean arrays
         return solve_triangular(self.T, b, trans=trans, lower=self.lower, check_finite=False)
 
 
