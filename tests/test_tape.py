@@ -219,9 +219,8 @@ def test_a_tape_frees_its_workspaces():
 
 
 def test_a_product_over_an_empty_axis_is_zero_in_reused_memory():
-    code = [
-        (PRODUCT, 1, 0, -1, 1, 2, 2, 0, 1.0, 0.0, 1.0, (0, 0, 0, 1, 0), (1, 0, 2, 1, 0), *[(2, 0, 2, 1, 0)] * 2, None)
-    ]
+    operands = (0, 0, 0, 1, 0), (1, 0, 2, 1, 0), (2, 0, 2, 1, 0), (2, 0, 2, 1, 0)
+    code = [(PRODUCT, 1, 0, -1, 1, 2, 2, 0, 1.0, 0.0, 1.0, *operands, None)]
     a, b = np.ones((2, 0)), np.ones((0, 2))
     tape = Tape([(a.dtype, x.shape, x.strides) for x in (a, b)], [(a.dtype, (2, 2), (16, 8))], [], code, 0)
     for _ in range(5):

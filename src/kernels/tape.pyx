@@ -10,7 +10,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
 from libc.math cimport INFINITY
-from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
@@ -207,8 +207,8 @@ cdef class Tape:
         Kept by reference.
     instructions : list of tuples
         ``(opcode, dtype, flags, then, batch, m, n, k, alpha, beta, cost, a, b, c, d, detail)`` as in tape.h, with
-        operands ``(slot, offset, rs, cs, bs)``; slots number the inputs, the outputs, the constants, then the arena. The detail
-        of a cluster or a call is a tuple, see `new_cluster` and `call`.
+        operands ``(slot, offset, rs, cs, bs)``; slots number the inputs, the outputs, the constants, then the arena.
+        The detail of a cluster or a call is a tuple, see `new_cluster` and `call`.
     arena : int
         Bytes of scratch.
     objects : int

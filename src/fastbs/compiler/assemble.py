@@ -166,10 +166,9 @@ def assemble(program, inputs, outputs, calls=False, report=None, sums=True):
             else:
                 slot, start = slot_of(a.view.buffer)
                 offset, dtype = start + a.view.offset, TYPES[a.view.dtype]
-            group = groups[0 if a.place == DIRECT else 1 if a.kind == LOAD or a.kind == CONSTANT else 2]
-            group.append(
-                (slot, offset, a.strides or (0,) * AXES, dtype, max(a.kind, LOAD), a.register, a.place == FIXED)
-            )
+            kind, strides = max(a.kind, LOAD), a.strides or (0,) * AXES
+            group = groups[0 if a.place == DIRECT else 1 if kind == LOAD else 2]
+            group.append((slot, offset, strides, dtype, kind, a.register, a.place == FIXED))
             if a.place == DIRECT:
                 registers[a.register] = slot, offset * size
         for i, register in enumerate(code.scratch):

@@ -219,13 +219,10 @@ class Lowering:
         if not (load.view == made and made.dtype == step.dtype == store.view.dtype and store.view.strides == lines):
             return False
         buffer, offset, rs, cs, bs = last.c
-        is_whole = (buffer, offset) == (made.buffer, made.offset) and last.batch * last.m * last.n == math.prod(
-            step.shape
-        )
-        packed = (
-            (cs == 1 or last.n == 1) and (rs == last.n or last.m == 1) and (bs == last.m * last.n or last.batch == 1)
-        )
-        if not is_whole or not packed or made.strides != lines:
+        m, n, batch = last.m, last.n, last.batch
+        is_whole = (buffer, offset) == (made.buffer, made.offset) and batch * m * n == math.prod(step.shape)
+        is_packed = (cs == 1 or n == 1) and (rs == n or m == 1) and (bs == m * n or batch == 1)
+        if not is_whole or not is_packed or made.strides != lines:
             return False
         last.d = last.d or last.c  # the sum goes on from there
         last.c = (store.view.buffer, store.view.offset, rs, cs, bs)
@@ -337,7 +334,7 @@ class Lowering:
                 self.outermost[id(step)] = self.outermost.get(id(last), last)
 
     def is_product_and_more(self, step):
-        """Whether one of two terms is a product of ours, which adds the other one, broadcast, where it makes its own."""
+        """Whether one of two terms is a product of ours, which adds the other one, broadcast, to its own."""
         if len(step.arguments) != 2:
             return False
         x, y = sorted(step.arguments, key=lambda x: not self.may_wait(x, step))
