@@ -59,6 +59,7 @@ setup(
                 "cluster_avx2.c",
             ),
             extension("_trace", "trace.pyx"),
+            extension("_graph", "graph.pyx", "graph_structure.c", "graph_base.c", "graph_avx2.c"),
         ],
         include_path=["src"],
         compiler_directives=DIRECTIVES,
