@@ -12,7 +12,7 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import fastbs.graph
+import fastbs.levels
 from fastbs.errors import DtypeError, ShapeError, StructureError
 from fastbs.graph import operation_counts, path_weights
 
@@ -166,8 +166,8 @@ def test_blocks_of_sources_and_sinks(monkeypatch, order):
     Lt = random_dag(np.random.default_rng(2), 12)
     args = (Lt, range(12), range(12))
     whole, counts = path_weights(*args, order), operation_counts(*args)
-    monkeypatch.setattr(fastbs.graph, "_ENTRIES", 5 * 12)
-    monkeypatch.setattr(fastbs.graph, "_BITS", 5)
+    monkeypatch.setattr(fastbs.levels, "ENTRIES", 5 * 12)
+    monkeypatch.setattr(fastbs.levels, "BITS", 5)
     np.testing.assert_array_equal(path_weights(*args, order), whole)
     assert operation_counts(*args) == counts
 
@@ -175,9 +175,9 @@ def test_blocks_of_sources_and_sinks(monkeypatch, order):
 @pytest.mark.parametrize("bits", [1, 1024])
 def test_auto_takes_the_cheaper_order(monkeypatch, bits):
     taken = []
-    paths = fastbs.graph._paths
-    monkeypatch.setattr(fastbs.graph, "_paths", lambda *args: taken.append(args[1]) or paths(*args))
-    monkeypatch.setattr(fastbs.graph, "_BITS", bits)
+    paths = fastbs.levels.paths
+    monkeypatch.setattr(fastbs.levels, "paths", lambda *args: taken.append(args[1]) or paths(*args))
+    monkeypatch.setattr(fastbs.levels, "BITS", bits)
     fan = [(i, 4, 2) for i in range(4)] + [(4, 5, 3), (5, 6, 5)]
     split = [("s", k, 2) for k in range(5)] + [(k, "p", 3) for k in range(5)] + [("r", "p", 5), ("p", "t", 7)]
     for edges, sources, sinks, counts in [

@@ -17,7 +17,7 @@ from .derivatives import (
 )
 from .display import spy
 from .errors import DtypeError, ShapeError, SingularError, StructureError, TraceError
-from .graph import operation_counts, path_weights
+from .graph import Graph, operation_counts, path_weights
 from .operator import Operator, unvec, vec
 from .operators import Hadamard, Identity, Inner, Kronecker, Left, Right, Zero
 from .program import System, trace
@@ -31,6 +31,7 @@ __all__ = [
     "BlockMatrix",
     "Diagonal",
     "DtypeError",
+    "Graph",
     "Hadamard",
     "Identity",
     "Inner",

@@ -5,6 +5,7 @@ from . import (
     einsum,
     elementwise,
     factorizations,
+    graphs,
     indexing,
     linalg,
     methods,
@@ -18,6 +19,6 @@ from . import (
 from .table import RULES
 
 __all__ = [
-    "RULES", "convolution", "einsum", "elementwise", "factorizations", "indexing", "linalg", "methods", "orders",
-    "products", "reductions", "running", "shapes", "solves",
+    "RULES", "convolution", "einsum", "elementwise", "factorizations", "graphs", "indexing", "linalg", "methods",
+    "orders", "products", "reductions", "running", "shapes", "solves",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ from ..arguments import as_array, is_array, is_sparse
 from ..blocks import BlockMatrix
 from ..blocks.factorization import Factorization
 from ..errors import DtypeError, ShapeError, StructureError
+from ..graph import Graph
 from ..operator import Operator, explicit
 from ..operators import Left
 from .elements import are_plain, elements_of, solve_elements
@@ -25,7 +26,7 @@ def backslash(A, b):
         Diagonal, bidiagonal, lower or upper triangular. A nested list or object array holds elements of any
         kind: numbers, fractions, symbols, matrices, operators, or objects of your own with ``@`` (or ``*``),
         ``solve`` (or ``/``) and ``H`` (or ``conj().T``); None and the number 0 are zero. A numeric array or
-        SciPy sparse array is a system of numbers.
+        SciPy sparse array is a system of numbers. A `Graph` stands for I - Lt.
     b : block vector, block matrix, operator, or array
         A block vector is a list with one entry a block row, None for zero. With a block matrix or operator
         the result is lazy: applying it costs one product and one solve.
@@ -57,7 +58,7 @@ def backslash(A, b):
     >>> fb.backslash([[2, 0], [1, Fraction(1, 3)]], [1, 1])
     [0.5, 1.5]
     """
-    if isinstance(A, Operator):
+    if isinstance(A, (Operator, Graph)):
         return A.solve(b)
     if isinstance(A, (list, tuple)) or (isinstance(A, np.ndarray) and A.dtype == object):
         rows = elements_of(A)
@@ -90,7 +91,7 @@ def factorize(A, invert=False):
 
     Parameters
     ----------
-    A : block matrix, operator, or array, as for `backslash`
+    A : block matrix, operator, array, as for `backslash`, or Graph, whose rows are sorted by level and degree
     invert : bool
         Keep explicit inverses of matrix blocks instead of their factors: faster to apply, and accurate only
         for well-conditioned blocks (the backward error grows with their condition number).
@@ -113,6 +114,8 @@ def factorize(A, invert=False):
         A = BlockMatrix(elements_of(A))
     elif not isinstance(A, Operator) and (is_sparse(A) or is_array(A)):
         A = Left(A)
+    if isinstance(A, Graph):
+        return A.planned()
     if isinstance(A, BlockMatrix):
         inverse = Factorization(A)
         return inverse.with_explicit_inverses() if invert else inverse
