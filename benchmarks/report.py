@@ -6,6 +6,8 @@ Usage::
     python -m benchmarks.report backslash      # block systems and gradients, for orientation
     python -m benchmarks.report kernels        # own products against BLAS, own functions against NumPy
     python -m benchmarks.report networks       # compiled gradients against the BLAS floor, NumPy by hand, JAX, PyTorch
+    python -m benchmarks.report graphs         # sweeps over graphs against kept LU factors
+    python -m benchmarks.report kronecker      # Kronecker chains against fastkron and opt_einsum
     python -m benchmarks.report operators --rounds 41 --sizes 4 64
 
 Run it from the root of a checkout with fastbs installed. The exit code is 1 if a bound is missed.
@@ -16,7 +18,9 @@ import sys
 
 import numpy as np
 
+from . import graph_cases as graphs
 from . import kernel_cases as kernels
+from . import kronecker_cases as kronecker
 from . import network_cases as networks
 from . import operator_cases as operators
 from .backslash_cases import Chain, Network, rivals_of
@@ -126,11 +130,58 @@ def report_networks(sizes, rounds):
     return missed
 
 
+def report_graphs(sizes, rounds):
+    """Print one row per number of nodes and way to sweep; return how many bounds are missed."""
+    missed = 0
+    line = "{:<10}{:<13}{:>9}  {:<8}{:>9}  {:>8}  {:<22}  {}"
+    print(line.format("nodes", "", "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+
+    def row(n, result, name, reference, bound):
+        ratio = result.ratio(name, reference)
+        times = [format_seconds(result.seconds(rival)) for rival in (name, reference)]
+        verdict = "PASS" if ratio.meets(bound) else "MISS"
+        print(line.format(n, name, times[0], reference, times[1], bound, str(ratio), verdict), flush=True)
+        return not ratio.meets(bound)
+
+    for n in graphs.NODES if sizes == SIZES else sizes:
+        rivals = graphs.solvers(n)
+        result = compare(rivals, "splu", rounds, check=1e-9)
+        missed += sum(row(n, result, name, "splu", bound) for name, bound in graphs.BOUNDS.items())
+        result = compare({"factorized": rivals["factorized"], "stream": graphs.stream(n)}, "stream", rounds)
+        missed += row(n, result, "factorized", "stream", graphs.STREAM)
+    result = compare(graphs.ordering(graphs.NODES[-1]), "sweep", rounds)
+    return missed + row(graphs.NODES[-1], result, "order", "sweep", graphs.ORDER)
+
+
+def report_kronecker(sizes, rounds):
+    """Print one row per chain, against the better of the peers that are installed; return how many are missed."""
+    missed = 0
+    line = "{:<20}{:>9}  {:<15}{:>9}  {:>8}  {:<22}  {}"
+    print(line.format("chain", "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+    for chain, (shapes, columns, bound) in kronecker.CHAINS.items():
+        rivals = kronecker.rivals(shapes, columns)
+        expected = kronecker.as_columns("fastbs", rivals["fastbs"](), columns)
+        for name, rival in rivals.items():
+            found = kronecker.as_columns(name, rival(), columns)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * np.abs(expected).max(), err_msg=name)
+        result = compare(rivals, "fastbs", rounds)
+        peers = sorted((name for name in rivals if name != "fastbs"), key=result.seconds)
+        for peer in peers[:1]:
+            ratio = result.ratio("fastbs", peer)
+            missed += not ratio.meets(bound)
+            times = [format_seconds(result.seconds(name)) for name in ("fastbs", peer)]
+            verdict = "PASS" if ratio.meets(bound) else "MISS"
+            print(line.format(chain, times[0], peer, times[1], bound, str(ratio), verdict), flush=True)
+    return missed
+
+
 REPORTS = {
     "operators": report_operators,
     "backslash": report_backslash,
     "kernels": report_kernels,
     "networks": report_networks,
+    "graphs": report_graphs,
+    "kronecker": report_kronecker,
 }
 
 

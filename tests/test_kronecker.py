@@ -8,6 +8,7 @@ import scipy.sparse
 from numpy.testing import assert_allclose
 
 import fastbs as fb
+from fastbs import _kronecker
 from fastbs.errors import DtypeError, ShapeError, SingularError
 from fastbs.testing import check_adjoint
 
@@ -149,3 +150,105 @@ def test_zero_sizes():
             Y = op @ X
             assert Y.shape == op.shape_out
             assert not Y.any()
+
+
+# --- chains in the kernel ------------------------------------------------------------------------------
+
+
+def mode_by_mode(factors, X):
+    """The definition: factor i, counted from the last axis, on its axis."""
+    X = X.astype(np.result_type(X, float))
+    for i, F in enumerate(factors):
+        axis = X.ndim - 1 - i
+        X = np.moveaxis(np.tensordot(F, X, axes=(1, axis)), 0, axis)
+    return X
+
+
+def check_random_chains(count, seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        k = int(rng.integers(3, 7))
+        dtype = rng.choice([np.float32, np.float64])
+        sides = rng.integers(1, {3: 70, 4: 14, 5: 9, 6: 5}[k], (k, 2)) if rng.random() < 0.8 else np.full((k, 2), 4)
+        factors = [rng.standard_normal(side).astype(dtype) for side in sides]
+        factors = [[F, np.asfortranarray(F), np.repeat(F, 2, axis=1)[:, ::2]][rng.integers(3)] for F in factors]
+        op = fb.Kronecker(*factors)
+        stack = tuple(rng.integers(1, 4, rng.integers(0, 3)))
+        X = rng.standard_normal((*stack, *op.shape_in)).astype(dtype)
+        turned = [*range(len(stack)), *range(X.ndim - 1, len(stack) - 1, -1)]
+        X = [X, np.ascontiguousarray(X.transpose(turned)).transpose(turned), np.repeat(X, 2, axis=-1)[..., ::2]][
+            rng.integers(3)
+        ]
+        kept = X.copy()
+        Y = op @ X
+        assert Y.dtype == dtype
+        expected = mode_by_mode([F.astype(float) for F in factors], X)
+        assert_allclose(Y, expected, rtol=0, atol=(1e-4 if dtype == np.float32 else 1e-13) * (1 + abs(expected).max()))
+        assert_allclose(X, kept, rtol=0, atol=0)
+
+
+def test_chains_equal_the_definition():
+    check_random_chains(60, 1)
+
+
+@pytest.mark.slow
+def test_many_chains_equal_the_definition():
+    check_random_chains(2000, 2)
+
+
+@pytest.mark.parametrize("side", [48, 66, 80])
+def test_chains_of_large_factors_go_through_blas(side):
+    factors = [rng.normal(size=s) for s in ((side, 70), (3, 4), (70, side))]
+    factors[2] = np.asfortranarray(factors[2])
+    op = fb.Kronecker(*factors)
+    X = rng.normal(size=op.shape_in)
+    assert_allclose(op @ X, mode_by_mode(factors, X), rtol=1e-12, atol=1e-10)
+
+
+def test_chains_see_factors_that_change():
+    factors = [rng.normal(size=(3, 3)) for _ in range(3)]
+    op, X = fb.Kronecker(*factors), rng.normal(size=(3, 3, 3))
+    before = op @ X
+    factors[1] *= 2
+    assert_allclose(op @ X, 2 * before)
+
+
+def test_nan_stays_in_its_fibre():
+    factors = [rng.normal(size=(3, 5)) for _ in range(4)]
+    X = rng.normal(size=(2, 5, 5, 5, 5))
+    X[0, 0, 0, 0, 0] = np.nan
+    Y = fb.Kronecker(*factors) @ X
+    assert np.isnan(Y[0]).all()
+    assert_allclose(Y[1], mode_by_mode(factors, X[1]))
+
+
+def test_a_chain_without_memory_raises():
+    op, X = fb.Kronecker(*[np.eye(4)] * 3), rng.normal(size=(4, 4, 4))
+    for count in (0, 1):
+        _kronecker.fail_allocation(count)
+        try:
+            with pytest.raises(MemoryError, match="no memory for a workspace of"):
+                op @ X
+        finally:
+            _kronecker.fail_allocation(None)
+    assert_allclose(op @ X, X)
+
+
+# --- determinants --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shift", [0, 1j])
+def test_logdet(shift):
+    factors = [rng.normal(size=(n, n)) + shift for n in (3, 2, 4)]
+    op = fb.Kronecker(*factors)
+    for found in (op, op.T, op.H, op.inv):
+        expected = np.linalg.slogdet(found.to_dense())
+        assert_allclose(found.logdet(), expected, rtol=1e-8, atol=1e-10)
+    assert fb.Kronecker(np.zeros((2, 2)), np.eye(3)).logdet() == (0, -np.inf)
+    assert_allclose(fb.Kronecker(scipy.sparse.csr_array(factors[0].real), factors[1]).logdet()[1],
+                    np.linalg.slogdet(np.kron(factors[0].real, factors[1]))[1])  # fmt: skip
+
+
+def test_logdet_of_rectangular_factors():
+    with pytest.raises(ShapeError, match=r"Kronecker.logdet: factor 1 must be square .*; got \(2, 3\)"):
+        fb.Kronecker(np.eye(2), B).logdet()

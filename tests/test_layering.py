@@ -15,7 +15,7 @@ LAYERS = [
     "errors",
     "shapes arguments backslash interop display data chain",
     "values semirings",
-    "_tape _trace _graph",  # compiled: the executor, the recording, and the sweeps
+    "_tape _trace _graph _kronecker",  # compiled: the executor, the recording, and the sweeps
     "edges",
     "levels",
     "graph",
@@ -48,7 +48,7 @@ INSIDE = {
     "interop": ["scipy"],
     "operators": [
         "matrix elementwise identity zero inner hadamard",
-        "left right kronecker product reduction recurrence",
+        "left right kronecker kroneckersum product reduction recurrence",
     ],
     "rules": [
         "table",

@@ -19,7 +19,7 @@ from .display import spy
 from .errors import DtypeError, ShapeError, SingularError, StructureError, TraceError
 from .graph import Graph, operation_counts, path_weights
 from .operator import Operator, unvec, vec
-from .operators import Hadamard, Identity, Inner, Kronecker, Left, Right, Zero
+from .operators import Hadamard, Identity, Inner, Kronecker, KroneckerSum, Left, Right, Zero
 from .program import System, trace
 from .rules.own import cond, rule, scan
 from .rules.shapes import array
@@ -36,6 +36,7 @@ __all__ = [
     "Identity",
     "Inner",
     "Kronecker",
+    "KroneckerSum",
     "Left",
     "Operator",
     "Right",

@@ -164,8 +164,8 @@ class Graph:
         2 e r flops; nothing is allocated but the result. Infinities and NaN propagate as in NumPy.
         """
         kind = semiring_of(semiring, "Graph.solve")
-        if weights is None and out is None and self._sweeper.fits(b):
-            return self._sweeper.run(b, self._push, kind.number)
+        if weights is None and self._sweeper.takes(b, out):
+            return self._sweeper.run(b, self._push, kind.number, out)
         return self._checked_solve(b, kind, semiring, out, weights)
 
     def _checked_solve(self, b: Any, kind: Any, semiring: str, out: Any, weights: Any) -> Any:
@@ -201,7 +201,7 @@ class Graph:
         if out is None:
             return sweeper.run(rows, self._push, kind.number)
         check_out(out, b.shape, dtype, "Graph.solve")
-        if sweeper.fits(out) and (out is b or not np.may_share_memory(out, rows)):
+        if sweeper.takes(rows, out):
             return sweeper.run(rows, self._push, kind.number, out)
         return written(sweeper.run(rows, self._push, kind.number), out)
 

@@ -164,6 +164,21 @@ cdef class Sweeper:
                 and cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray> b) and cnp.PyArray_ISBEHAVED_RO(<cnp.ndarray> b)
                 and cnp.PyArray_DIM(<cnp.ndarray> b, 0) == self.graph.nodes)
 
+    def takes(self, b, out):
+        """Whether `run` takes b as it is and can write to `out`, which is b, apart from it, or None."""
+        cdef char *p
+        cdef char *q
+        cdef cnp.npy_intp size
+        if not self.fits(b):
+            return False
+        if out is None or out is b:
+            return out is None or cnp.PyArray_ISWRITEABLE(<cnp.ndarray> b)
+        if not self.fits(out) or not cnp.PyArray_SAMESHAPE(<cnp.ndarray> b, <cnp.ndarray> out):
+            return False
+        p, q = cnp.PyArray_BYTES(<cnp.ndarray> b), cnp.PyArray_BYTES(<cnp.ndarray> out)
+        size = cnp.PyArray_NBYTES(<cnp.ndarray> b)
+        return cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out) and (p + size <= q or q + size <= p)
+
 
 cdef class PlannedSweeper(Sweeper):
     """The same with the rows sorted once: half the time a sweep, for a copy of the graph."""

@@ -1,0 +1,41 @@
+"""Applying Kronecker chains of three and more factors, against fastkron and opt_einsum."""
+
+from .kronecker_cases import CHAINS, rivals
+from .paired import compare
+
+RIVALS = ("fastbs", "fastkron gekmm", "fastkron gemkm", "opt_einsum")
+
+
+class Chain:
+    params = (tuple(CHAINS), RIVALS)
+    param_names = ("chain", "rival")
+
+    def setup(self, chain, rival):
+        shapes, columns, _ = CHAINS[chain]
+        found = rivals(shapes, columns)
+        if rival not in found:
+            raise NotImplementedError  # asv's word for "skip"
+        self.run = found[rival]
+        self.run()
+
+    def time_apply(self, chain, rival):
+        self.run()
+
+    def peakmem_apply(self, chain, rival):
+        self.run()
+
+
+class Ratio:
+    """Paired ratios to the better peer, tracked from commit to commit."""
+
+    params = tuple(CHAINS)
+    param_names = ("chain",)
+    unit = "of the better peer's time"
+
+    def track_to_peers(self, chain):
+        shapes, columns, _ = CHAINS[chain]
+        found = rivals(shapes, columns)
+        if len(found) == 1:
+            raise NotImplementedError
+        result = compare(found, "fastbs")
+        return max(result.ratio("fastbs", name).median for name in found if name != "fastbs")

@@ -1,0 +1,57 @@
+"""Sweeps over random graphs with three edges a node, and the peer that solves with the same matrix."""
+
+import numpy as np
+import scipy.sparse
+from scipy.sparse.linalg import splu
+
+import fastbs as fb
+from fastbs import _graph
+
+NODES = (10**3, 10**5, 10**6)
+
+# At most this much of the peer's time.
+BOUNDS = {"given order": 0.45, "factorized": 0.2}
+STREAM = 2.5  # factorized: of the time the same bytes take as one stream
+ORDER = 6  # the topological order, of one sweep
+
+
+def random_graph(n, shuffled=False, seed=0):
+    """Lt with about three edges a node, each to a random later node; positions are an order unless shuffled."""
+    rng = np.random.default_rng(seed)
+    tails = rng.integers(0, n - 1, 3 * n)
+    heads = tails + 1 + rng.integers(0, n, 3 * n) % (n - 1 - tails)
+    place = rng.permutation(n) if shuffled else np.arange(n)
+    weights = rng.uniform(-0.5, 0.5, 3 * n)
+    return scipy.sparse.csr_array((weights, (place[tails], place[heads])), shape=(n, n))
+
+
+def solvers(n):
+    """What to time: our sweeps, and SuperLU with the factors of the same matrix kept."""
+    Lt = random_graph(n)
+    graph = fb.Graph(Lt)
+    planned = fb.factorize(graph)
+    b = np.random.default_rng(1).standard_normal(n)
+    # without reordering and pivoting the factors are the matrix itself
+    lu = splu((scipy.sparse.eye_array(n) - Lt).tocsc(), permc_spec="NATURAL", diag_pivot_thresh=0)
+    out = np.empty(n)
+    return {
+        "splu": lambda: lu.solve(b),
+        "given order": lambda: graph.solve(b, out=out),
+        "factorized": lambda: planned.solve(b, out=out),
+    }
+
+
+def stream(n):
+    """Reading as many bytes as a sweep reads and writes: 12 an edge, 20 a node."""
+    numbers = np.ones((12 * 3 * n + 20 * n) // 8)
+    return lambda: numbers.sum()
+
+
+def ordering(n):
+    """The topological order of a shuffled graph, and one sweep in it."""
+    Lt = random_graph(n, shuffled=True)
+    graph, b, out = fb.Graph(Lt), np.ones(n), np.empty(n)
+    return {
+        "sweep": lambda: graph.solve(b, out=out),
+        "order": lambda: _graph.topological_order(Lt.indptr, Lt.indices),
+    }

@@ -1,0 +1,6 @@
+from typing import Any
+
+import numpy as np
+
+def apply_chain(factors: tuple[Any, ...], x: Any) -> np.ndarray | None: ...
+def fail_allocation(count: int | None) -> None: ...

@@ -1,0 +1,213 @@
+/* Kronecker chains of one dtype, REAL.
+ *
+ * The one product: c (rows, COLUMNS) = l (rows, n) r (n, COLUMNS), with c in registers, l read element by element.
+ */
+#define COLUMNS ((int64_t)(64 / sizeof(REAL))) /* a cache line */
+#define ROWS 6                                 /* with two vectors a row c and r fit into 16 registers */
+#define LARGE 65                               /* from here on BLAS is faster */
+
+#if defined(__GNUC__)
+typedef REAL NAME(vector) __attribute__((vector_size(32)));
+#define WIDTH ((int64_t)(32 / sizeof(REAL)))
+
+INLINE void NAME(block)(const int rows, int64_t n, const REAL *l, int64_t ls, int64_t lk, const REAL *r, int64_t rk,
+                        REAL *c, int64_t cs)
+{
+    NAME(vector) sum[ROWS][2], x, y;
+    for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (NAME(vector)){0};
+    for (int64_t k = 0; k < n; k++) {
+        memcpy(&x, r + k * rk, sizeof(x));
+        memcpy(&y, r + k * rk + WIDTH, sizeof(y));
+        for (int i = 0; i < rows; i++) {
+            const REAL a = l[i * ls + k * lk];
+            sum[i][0] += a * x;
+            sum[i][1] += a * y;
+        }
+    }
+    for (int i = 0; i < rows; i++) {
+        memcpy(c + i * cs, &sum[i][0], sizeof(x));
+        memcpy(c + i * cs + WIDTH, &sum[i][1], sizeof(y));
+    }
+}
+#else
+INLINE void NAME(block)(const int rows, int64_t n, const REAL *l, int64_t ls, int64_t lk, const REAL *r, int64_t rk,
+                        REAL *c, int64_t cs)
+{
+    for (int i = 0; i < rows; i++)
+        for (int64_t j = 0; j < COLUMNS; j++) {
+            REAL sum = 0;
+            for (int64_t k = 0; k < n; k++) sum += l[i * ls + k * lk] * r[k * rk + j];
+            c[i * cs + j] = sum;
+        }
+}
+#endif
+
+/* c (m, COLUMNS) = l (m, n) r (n, COLUMNS), in blocks of nearly equal height */
+static void NAME(panel)(int64_t m, int64_t n, const REAL *l, int64_t ls, int64_t lk, const REAL *r, int64_t rk, REAL *c,
+                        int64_t cs)
+{
+    for (int64_t blocks = (m + ROWS - 1) / ROWS; blocks > 0; blocks--) {
+        const int64_t rows = (m + blocks - 1) / blocks;
+        switch (rows) {
+        case 1: NAME(block)(1, n, l, ls, lk, r, rk, c, cs); break;
+        case 2: NAME(block)(2, n, l, ls, lk, r, rk, c, cs); break;
+        case 3: NAME(block)(3, n, l, ls, lk, r, rk, c, cs); break;
+        case 4: NAME(block)(4, n, l, ls, lk, r, rk, c, cs); break;
+        case 5: NAME(block)(5, n, l, ls, lk, r, rk, c, cs); break;
+        default: NAME(block)(6, n, l, ls, lk, r, rk, c, cs);
+        }
+        m -= rows;
+        l += rows * ls;
+        c += rows * cs;
+    }
+}
+
+/* y (before, m) = x (before, n) A^T: the panel is COLUMNS rows of A, packed */
+static void NAME(last_mode)(const fb_mode *mode, int64_t before, const REAL *x, REAL *y, REAL *packed)
+{
+    const int64_t m = mode->m, n = mode->n;
+    const REAL *a = mode->a;
+    REAL part[ROWS * 64 / sizeof(REAL)];
+    for (int64_t j = 0; j < m; j += COLUMNS) {
+        const int64_t width = m - j < COLUMNS ? m - j : COLUMNS;
+        for (int64_t k = 0; k < n; k++)
+            for (int64_t c = 0; c < COLUMNS; c++)
+                packed[k * COLUMNS + c] = c < width ? a[(j + c) * mode->rs + k * mode->cs] : 0;
+        if (width == COLUMNS) {
+            NAME(panel)(before, n, x, n, 1, packed, COLUMNS, y + j, m);
+            continue;
+        }
+        for (int64_t p = 0; p < before; p += ROWS) {
+            const int64_t rows = before - p < ROWS ? before - p : ROWS;
+            NAME(panel)(rows, n, x + p * n, n, 1, packed, COLUMNS, part, COLUMNS);
+            for (int64_t i = 0; i < rows; i++)
+                for (int64_t c = 0; c < width; c++) y[(p + i) * m + j + c] = part[i * COLUMNS + c];
+        }
+    }
+}
+
+/* y (before, m, after) = sum over n of A x (before, n, after): a panel is COLUMNS columns of one x[p], or of several
+ * where they are short */
+static void NAME(middle_mode)(const fb_mode *mode, int64_t before, int64_t after, const REAL *x, REAL *y, REAL *packed)
+{
+    const int64_t m = mode->m, n = mode->n, size_x = n * after, size_y = m * after;
+    const int64_t whole = after - after % COLUMNS, rest = after - whole;
+    const REAL *a = mode->a;
+    /* lines a multiple of 2 KB apart fall into few sets of the cache */
+    const int pack = n > 4 && after * sizeof(REAL) % 2048 == 0;
+    for (int64_t p = 0; p < before && whole; p++)
+        for (int64_t q = 0; q < whole; q += COLUMNS) {
+            const REAL *r = x + p * size_x + q;
+            if (pack) {
+                for (int64_t k = 0; k < n; k++) memcpy(packed + k * COLUMNS, r + k * after, 64);
+                NAME(panel)(m, n, a, mode->rs, mode->cs, packed, COLUMNS, y + p * size_y + q, after);
+            } else
+                NAME(panel)(m, n, a, mode->rs, mode->cs, r, after, y + p * size_y + q, after);
+        }
+    if (!rest)
+        return;
+    REAL *part = packed + (n + 1) * COLUMNS;
+    const REAL *end_x = x + before * size_x, *end_y = y + before * size_y;
+    memset(packed, 0, n * 64);
+    const int64_t most = whole ? 1 : COLUMNS / rest;
+    for (int64_t p = 0; p < before; p += most) {
+        const int64_t group = before - p < most ? before - p : most;
+        for (int64_t k = 0; k < n; k++)
+            for (int64_t g = 0; g < group; g++) {
+                const REAL *from = x + (p + g) * size_x + whole + k * after;
+                REAL *to = packed + k * COLUMNS + g * rest;
+                if (from <= end_x - COLUMNS) /* a whole line at once; the next one is written over what is too much */
+                    memcpy(to, from, 64);
+                else
+                    for (int64_t c = 0; c < rest; c++) to[c] = from[c];
+            }
+        NAME(panel)(m, n, a, mode->rs, mode->cs, packed, COLUMNS, part, COLUMNS);
+        for (int64_t g = 0; g < group; g++) {
+            REAL *z = y + (p + g) * size_y + whole;
+            for (int64_t i = 0; i < m; i++)
+                if (!whole && z + i * after <= end_y - COLUMNS) /* what is too much is written over later */
+                    memcpy(z + i * after, part + i * COLUMNS + g * rest, 64);
+                else
+                    for (int64_t c = 0; c < rest; c++) z[i * after + c] = part[i * COLUMNS + g * rest + c];
+        }
+    }
+}
+
+/* The same by BLAS, whose matrices are our transposed ones */
+static void NAME(gemm_mode)(fb_gemm gemm, const fb_mode *mode, int64_t before, int64_t after, const REAL *x, REAL *y)
+{
+    int m = (int)mode->m, n = (int)mode->n, p = (int)before, q = (int)after;
+    const int by_rows = mode->cs == 1;
+    int ld = (int)(by_rows ? mode->rs : mode->cs);
+    REAL one = 1, zero = 0;
+    if (after == 1) { /* Y^T = A X^T */
+        gemm(by_rows ? "T" : "N", "N", &m, &p, &n, &one, (void *)mode->a, &ld, (void *)x, &n, &zero, y, &m);
+        return;
+    }
+    for (int64_t i = 0; i < before; i++) /* Y^T = X^T A^T */
+        gemm("N", by_rows ? "N" : "T", &q, &m, &n, &one, (void *)(x + i * mode->n * after), &q, (void *)mode->a, &ld,
+             &zero, y + i * mode->m * after, &q);
+}
+
+static int NAME(is_large)(const fb_mode *mode, int64_t before, int64_t after)
+{
+    const int64_t ld = mode->cs == 1 ? mode->rs : mode->cs, most = INT32_MAX;
+    return mode->m >= LARGE && mode->n >= LARGE && (mode->cs == 1 || mode->rs == 1)
+           && ld >= (mode->cs == 1 ? mode->n : mode->m) && ld <= most && before <= most && after <= most
+           && mode->m <= most && mode->n <= most;
+}
+
+/* `count` modes, one after the other, between two buffers; dims are those of the axes from `from` on */
+static void NAME(modes)(const fb_chain *chain, const int *order, int count, int from, int64_t *dims, const REAL *x, REAL *y,
+                        REAL *first, REAL *second, REAL *packed)
+{
+    for (int t = 0; t < count; t++) {
+        const int axis = order[t];
+        const fb_mode *mode = chain->mode + axis;
+        REAL *target = t == count - 1 ? y : t % 2 ? second : first;
+        int64_t before = 1, after = 1;
+        for (int a = from; a < axis; a++) before *= dims[a];
+        for (int a = axis + 1; a < chain->modes; a++) after *= dims[a];
+        if (NAME(is_large)(mode, before, after))
+            NAME(gemm_mode)(chain->gemm, mode, before, after, x, target);
+        else if (after == 1)
+            NAME(last_mode)(mode, before, x, target, packed);
+        else
+            NAME(middle_mode)(mode, before, after, x, target, packed);
+        dims[axis] = mode->m;
+        x = target;
+    }
+}
+
+static void NAME(run)(const fb_chain *chain, const void *x_, void *y_, void *workspace)
+{
+    const REAL *x = x_;
+    REAL *first = workspace, *second = first + chain->largest, *slab = second + chain->largest;
+    REAL *packed = slab + 2 * chain->slab;
+    int64_t dims[FB_MODES], slabs = 1, size_in = 1, size_out = 1;
+    for (int a = 0; a < chain->modes; a++) dims[a] = chain->mode[a].n;
+    const int *order = chain->order;
+    int count = chain->modes;
+    if (chain->inside) {
+        const int from = chain->from;
+        int64_t inner[FB_MODES];
+        for (int a = 0; a < from; a++) slabs *= dims[a];
+        for (int a = from; a < chain->modes; a++) size_in *= dims[a];
+        for (int t = 0; t < chain->inside; t++) dims[order[t]] = chain->mode[order[t]].m;
+        for (int a = from; a < chain->modes; a++) size_out *= dims[a];
+        for (int64_t s = 0; s < slabs; s++) {
+            for (int a = from; a < chain->modes; a++) inner[a] = chain->mode[a].n;
+            NAME(modes)(chain, order, chain->inside, from, inner, x + s * size_in, second + s * size_out, slab,
+                        slab + chain->slab, packed);
+        }
+        x = second;
+        order += chain->inside;
+        count -= chain->inside;
+    }
+    NAME(modes)(chain, order, count, 0, dims, x, y_, first, second, packed);
+}
+
+#undef COLUMNS
+#undef ROWS
+#undef LARGE
+#undef WIDTH

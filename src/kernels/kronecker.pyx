@@ -1,0 +1,164 @@
+"""Kronecker chains: every axis of an array times a matrix of its own, in one call."""
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
+from scipy.linalg.cython_blas cimport dgemm, sgemm
+
+cimport numpy as cnp
+
+cnp.import_array()
+
+cdef extern from "chain.h" nogil:
+    enum: FB_MODES, FB_JOINED
+    ctypedef struct fb_mode:
+        int64_t m, n, rs, cs
+        const void *a
+    ctypedef void (*fb_gemm)(char *, char *, int *, int *, int *, void *, void *, int *, void *, int *, void *, void *,
+                             int *)
+    ctypedef struct fb_chain:
+        int modes
+        fb_mode mode[FB_MODES]
+        fb_gemm gemm
+    ctypedef void (*fb_run_chain)(const fb_chain *, const void *, void *, void *) noexcept
+    void fb_plan_chain(int real, fb_chain *chain, void *joined)
+    int64_t fb_chain_workspace(const fb_chain *chain)
+    fb_run_chain fb_choose_chain(int real)
+
+# Tests: the allocation fails that comes after this many more; negative is never.
+cdef int64_t allocations_left = -1
+
+
+def fail_allocation(count):
+    """Tests: let the allocation fail that comes after `count` more; None for never."""
+    global allocations_left
+    allocations_left = -1 if count is None else count
+
+
+cdef void *allocate(size_t size) except NULL:
+    global allocations_left
+    cdef void *block = NULL
+    if allocations_left != 0:
+        block = malloc(size)
+    if allocations_left >= 0:
+        allocations_left -= 1
+    if block == NULL:
+        raise MemoryError(f"Kronecker.apply: no memory for a workspace of {size} bytes")
+    return block
+
+
+cdef bint is_plain(x, int typenum) noexcept:
+    """Whether kernels can follow the strides of x."""
+    cdef int a
+    if not cnp.PyArray_CheckExact(x) or cnp.PyArray_TYPE(<cnp.ndarray> x) != typenum:
+        return False
+    if not cnp.PyArray_ISBEHAVED_RO(<cnp.ndarray> x) or cnp.PyArray_SIZE(<cnp.ndarray> x) == 0:
+        return False
+    for a in range(cnp.PyArray_NDIM(<cnp.ndarray> x)):
+        if cnp.PyArray_STRIDE(<cnp.ndarray> x, a) % cnp.PyArray_ITEMSIZE(<cnp.ndarray> x):
+            return False
+    return True
+
+
+cdef bint is_turned(cnp.ndarray x, int k) noexcept:
+    """Whether the last k axes are in Fortran order, and the others around them in C order."""
+    cdef int a, axes = cnp.PyArray_NDIM(x)
+    cdef cnp.npy_intp step = cnp.PyArray_ITEMSIZE(x)
+    for a in range(axes - k, axes):
+        if cnp.PyArray_STRIDE(x, a) != step:
+            return False
+        step *= cnp.PyArray_DIM(x, a)
+    for a in range(axes - k - 1, -1, -1):
+        if cnp.PyArray_STRIDE(x, a) != step:
+            return False
+        step *= cnp.PyArray_DIM(x, a)
+    return True
+
+
+def apply_chain(tuple factors, x):
+    """``Kronecker(*factors) @ x`` for plain arrays of one dtype, float32 or float64; None for everything else.
+
+    Parameters
+    ----------
+    factors : arrays A_i (m_i, n_i), the last one acting on the first of the last k axes of x
+    x : (..., n_k, ..., n_1) array
+
+    Returns
+    -------
+    (..., m_k, ..., m_1) array, its axes in the memory order of x; or None
+    """
+    cdef int k = <int> len(factors), a, axes, typenum
+    cdef cnp.ndarray array
+    cdef bint turned
+    if not cnp.PyArray_CheckExact(x):
+        return None
+    axes, typenum = cnp.PyArray_NDIM(<cnp.ndarray> x), cnp.PyArray_TYPE(<cnp.ndarray> x)
+    if typenum not in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE) or not k <= axes <= FB_MODES or not is_plain(x, typenum):
+        return None
+    for a in range(k):
+        if not is_plain(factors[a], typenum):
+            return None
+        if cnp.PyArray_DIM(<cnp.ndarray> x, axes - 1 - a) != cnp.PyArray_DIM(<cnp.ndarray> factors[a], 1):
+            return None
+    array = <cnp.ndarray> x
+    turned = not cnp.PyArray_IS_C_CONTIGUOUS(array) and is_turned(array, k)
+    if not turned:
+        return run_modes(factors[::-1], cnp.PyArray_GETCONTIGUOUS(array))
+    swap = [*range(axes - k), *range(axes - 1, axes - k - 1, -1)]
+    return run_modes(factors, array.transpose(swap)).transpose(swap)
+
+
+cdef cnp.ndarray run_modes(tuple factors, cnp.ndarray x):
+    """y[..., i_0, i_1, ...] = sum of A_0[i_0, j_0] A_1[i_1, j_1] ... x[..., j_0, j_1, ...], all in C order."""
+    cdef int k = <int> len(factors), a, axes = cnp.PyArray_NDIM(x)
+    cdef int real = 0 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT else 1
+    cdef int64_t size = 4 if real == 0 else 8, stack = 1, step_x = 1, step_y = 1, s, run, at = 0
+    cdef double work = 1
+    cdef cnp.npy_intp shape[64]
+    cdef cnp.ndarray factor, y
+    cdef fb_chain chain
+    cdef fb_run_chain run_chain = fb_choose_chain(real)
+    cdef void *workspace
+    cdef void *joined = NULL
+    cdef char *p
+    cdef char *q
+    for a in range(axes - k):
+        shape[a] = cnp.PyArray_DIM(x, a)
+        stack *= shape[a]
+    for a in range(k):
+        factor = factors[a]
+        chain.mode[a].m = cnp.PyArray_DIM(factor, 0)
+        chain.mode[a].n = cnp.PyArray_DIM(factor, 1)
+        chain.mode[a].rs = cnp.PyArray_STRIDE(factor, 0) // size
+        chain.mode[a].cs = cnp.PyArray_STRIDE(factor, 1) // size
+        chain.mode[a].a = cnp.PyArray_DATA(factor)
+        shape[axes - k + a] = chain.mode[a].m
+        step_x *= chain.mode[a].n
+        step_y *= chain.mode[a].m
+    y = cnp.PyArray_EMPTY(axes, shape, cnp.PyArray_TYPE(x), 0)
+    chain.modes = k
+    chain.gemm = <fb_gemm> sgemm if real == 0 else <fb_gemm> dgemm
+    joined = allocate(k * FB_JOINED * size)
+    try:
+        fb_plan_chain(real, &chain, joined)
+        workspace = allocate(fb_chain_workspace(&chain) * size)
+        try:
+            p, q = cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(y)
+            work = <double> (step_x + step_y) * 64 * k
+            run = max(1, <int64_t> (1e8 / work))  # between two looks for Ctrl-C
+            while at < stack:
+                run = min(run, stack - at)
+                if work * stack < 1e5:
+                    for s in range(at, at + run):
+                        run_chain(&chain, p + s * step_x * size, q + s * step_y * size, workspace)
+                else:
+                    with nogil:
+                        for s in range(at, at + run):
+                            run_chain(&chain, p + s * step_x * size, q + s * step_y * size, workspace)
+                    PyErr_CheckSignals()
+                at += run
+        finally:
+            free(workspace)
+    finally:
+        free(joined)
+    return y
