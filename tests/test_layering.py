@@ -27,7 +27,7 @@ LAYERS = [
     "blocks rules",
     "solvers system scipy lowerings",
     "jacobian signatures",
-    "compiled",
+    "compiled sparse",
     "derivatives",
     "program",
     "__init__",  # the public names; the tour is a user of them
@@ -63,7 +63,7 @@ INSIDE = {
     "tour": ["errors network task", "report table training", "pictures problem"],
 }
 # Imported where they are used: extras, and what is slow to import.
-BRIDGES = ("matplotlib", "fastbs.interop", "scipy.sparse", "fastbs.rules.special")
+BRIDGES = ("matplotlib", "fastbs.interop", "fastbs.sparse", "scipy.sparse", "fastbs.rules.special")
 
 ROOT = Path(fastbs.__file__).parent
 

@@ -13,15 +13,8 @@ import scipy.special
 
 import fastbs
 import fastbs.scipy.linalg
-import test_rules_elementwise
-import test_rules_indexing
-import test_rules_linalg
-import test_rules_products
-import test_rules_reductions
-import test_rules_shapes
-import test_scipy_linalg
-import test_scipy_special
 from gradients import leaves, near, normal
+from rule_cases import CASES
 
 # Cases in which a peer ignores what it is passed, or has a rule that is wrong
 LEFT_OUT = {
@@ -34,28 +27,6 @@ LEFT_OUT = {
 
 # They read one triangle and put the derivative there; peers read both and share it.
 ONE_TRIANGLE = ("chol", "eig", "cho_", "pinv hermitian", "solve pos", "solve sym")
-
-
-def table():
-    """name -> function, arrays; of all tests of rules."""
-    elementwise, reductions, special = test_rules_elementwise, test_rules_reductions, test_scipy_special
-    cases = {f.__name__: (f, (x,)) for f, (x, _) in elementwise.UNARY.items()}
-    cases |= {f.__name__: (f, (a, b)) for f, (a, b, _) in elementwise.BINARY.items()}
-    cases |= {name: (f, arrays) for name, (f, arrays, _) in elementwise.OTHER.items()}
-    for module in (test_rules_shapes, test_rules_indexing):
-        for name, (f, *shapes) in module.CASES.items():
-            cases[name] = (f, tuple(test_rules_shapes.values(shapes)))
-    for module in (test_rules_linalg, test_scipy_linalg):
-        cases |= {name: (f, arrays) for name, (f, arrays, *_) in module.CASES.items()}
-    for name, (f, shapes) in test_rules_products.CASES.items():
-        cases[name] = (f, tuple(test_rules_products.arrays(*shapes)))
-    cases |= {name: (f, (reductions.A,)) for name, f in reductions.CASES.items()}
-    cases |= {name: (f, arrays) for name, (f, *arrays) in reductions.TWO.items()}
-    cases |= {f"special.{f.__name__}": (f, arrays) for f, arrays in special.CASES.items()}
-    return cases
-
-
-CASES = table()
 
 
 class Autograd:

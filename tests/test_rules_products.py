@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import fastbs as fb
 from fastbs.derivatives import grad, jvp, vjp
 from fastbs.rules import convolution, einsum, products
 from fastbs.rules.table import RULES, functions
@@ -241,3 +242,8 @@ def test_nested_levels_of_one_product():
     A = rng.normal(size=(3, 3))
     _, t = jvp(lambda s: grad(lambda x: x @ (s * A) @ x)(np.ones(3)), (np.float64(2),), (np.float64(1),))
     np.testing.assert_allclose(t, (A + A.T) @ np.ones(3))
+
+
+def test_products_of_stacks_have_symbols():
+    system = fb.trace(lambda A, X: np.tanh(A) @ np.sin(X), np.ones((2, 3, 3)), np.ones((2, 3, 1)))
+    assert [system.L[2, j].symbol for j in (0, 1)] == ["Bᵣ", "Aₗ"]

@@ -7,7 +7,7 @@ import optree
 
 from ._trace import Traced, left_behind, node_of, trace
 from .arguments import is_array
-from .errors import DtypeError, ShapeError
+from .errors import DtypeError, ShapeError, TraceError
 from .jacobian import ChainedJacobian
 from .operator import Operator
 from .system import pull_back, push_forward
@@ -104,6 +104,31 @@ class Recording:
                 i += n
         return [
             [zeros(x, np.shape(value)) if y is None else kept_dtype(blocks[y, k], x) for k, x in enumerate(self.leaves)]
+            for y, value in zip(self.outputs, self.values, strict=True)
+        ]
+
+    def sparse_jacobian(self, order):
+        """One row an output of one SciPy matrix a leaf, of shape ``(out.size, in.size)``."""
+        from scipy.sparse import csr_array
+
+        from .sparse import sparse_jacobian
+
+        if any(type(x) is Traced for x in self.leaves):
+            raise TraceError(
+                "jacobian: with sparse=True arguments must be plain because SciPy's matrices hold numbers; "
+                "got a traced value, leave sparse away inside of another derivative or compile"
+            )
+        known = list(dict.fromkeys(y for y in self.outputs if y is not None))
+        J = sparse_jacobian(self.inputs, known, order)
+        starts = dict(zip(known, np.cumsum([0, *(np.size(y.value) for y in known)]).tolist(), strict=False))
+        ends = np.cumsum([0, *map(np.size, self.leaves)]).tolist()
+        return [
+            [
+                csr_array((np.size(value), np.size(x)), dtype=x.dtype)
+                if y is None
+                else J[starts[y] : starts[y] + np.size(value), i:j].astype(x.dtype)
+                for x, i, j in zip(self.leaves, ends, ends[1:], strict=False)
+            ]
             for y, value in zip(self.outputs, self.values, strict=True)
         ]
 
@@ -333,7 +358,7 @@ def linearize(f, *primals):
     return recording.own_value, Operator(forward, adjoint, "J", shape_in, shape_out)
 
 
-def jacobian(f, argnums=0, order="auto"):
+def jacobian(f, argnums=0, order="auto", sparse=False):
     """The Jacobian, of shape ``out.shape + in.shape`` for every output and input.
 
     Parameters
@@ -341,6 +366,21 @@ def jacobian(f, argnums=0, order="auto"):
     f : callable
     argnums : int or tuple of int
     order : {"auto", "forward", "reverse"}
+        In which order the derivatives of the steps are multiplied; by default the one that is predicted to be cheapest.
+    sparse : bool
+        Return `scipy.sparse.csr_array` s of shape ``(out.size, in.size)`` on elements in NumPy's order, ``np.ravel``.
+        Every step is a sparse matrix then, and no dense one of that shape is made: steps of elementwise functions,
+        indexing, sums and products cost as much as they have entries. A step that mixes its whole argument, such as
+        ``np.linalg.solve`` or ``np.cumsum``, is applied to all unit directions, some at a time.
+
+    Raises
+    ------
+    ValueError
+        If the order is none of the three.
+    DtypeError
+        If f returns complex numbers, or has complex steps with `sparse`.
+    TraceError
+        If `sparse` is asked for inside of another derivative.
 
     Examples
     --------
@@ -348,6 +388,9 @@ def jacobian(f, argnums=0, order="auto"):
     >>> fb.jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
     array([[2., 0.],
            [0., 4.]])
+    >>> J = fb.jacobian(lambda x: x[1:] - x[:-1], sparse=True)(np.zeros(10_000))
+    >>> J.shape, J.nnz
+    ((9999, 10000), 19998)
     """
 
     if order not in ("auto", "forward", "reverse"):
@@ -356,7 +399,8 @@ def jacobian(f, argnums=0, order="auto"):
     @functools.wraps(f)
     def differentiated(*arguments, **keywords):
         recording = Recording(f, arguments, keywords, argnums, "jacobian")
-        per_output = [recording.unflatten(row) for row in recording.jacobian(order)]
+        rows = recording.sparse_jacobian(order) if sparse else recording.jacobian(order)
+        per_output = [recording.unflatten(row) for row in rows]
         per_output = [tuple(row) if isinstance(argnums, tuple) else row[0] for row in per_output]
         return optree.tree_unflatten(recording.out_structure, per_output)
 

@@ -14,7 +14,25 @@ from .chain import Plan, plan_chain
 from .system import derivative
 from .values import add
 
-__all__ = ["ChainedJacobian"]
+__all__ = ["ChainedJacobian", "edges_of", "size"]
+
+
+def edges_of(inputs, outputs):
+    """step -> [(argument, operator)] for all steps that depend on the inputs, in execution order."""
+    edges, reached = {}, set(inputs)
+    for node in steps(outputs):
+        if node.function is None:
+            continue
+        terms = []
+        for k, argument in enumerate(node.arguments):
+            if type(argument) is Node and argument in reached:
+                op = derivative(node, k)
+                if op is not None:
+                    terms.append((argument, op))
+        if terms:
+            reached.add(node)
+            edges[node] = terms
+    return edges
 
 
 class ChainedJacobian:
@@ -28,20 +46,7 @@ class ChainedJacobian:
 
     def __init__(self, inputs, outputs):
         self.inputs, self.outputs = inputs, outputs
-        self.edges = {}  # step -> [(argument, operator)], in execution order
-        reached = set(inputs)
-        for node in steps(outputs):
-            if node.function is None:
-                continue
-            edges = []
-            for k, argument in enumerate(node.arguments):
-                if type(argument) is Node and argument in reached:
-                    op = derivative(node, k)
-                    if op is not None:
-                        edges.append((argument, op))
-            if edges:
-                reached.add(node)
-                self.edges[node] = edges
+        self.edges = edges_of(inputs, outputs)
         self._cut()
 
     def _cut(self):

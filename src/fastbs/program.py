@@ -130,9 +130,10 @@ class System:
     def _filled(found, like):
         return [np.zeros(np.shape(x), x.dtype) if g is None else g for g, x in zip(found, like, strict=True)]
 
-    def jacobian(self, order="auto"):
+    def jacobian(self, order="auto", sparse=False):
         """In the nesting of the value a tuple with the Jacobians of every argument; see `fastbs.jacobian`."""
-        rows = [tuple(self.recording.unflatten(row)) for row in self.recording.jacobian(order)]
+        rows = self.recording.sparse_jacobian(order) if sparse else self.recording.jacobian(order)
+        rows = [tuple(self.recording.unflatten(row)) for row in rows]
         return optree.tree_unflatten(self.recording.out_structure, rows)
 
     def plan_jacobian(self):

@@ -7,7 +7,7 @@ import numpy as np
 from ..operator import Operator
 from .elementwise import unbroadcast
 
-__all__ = ["LeftFactor", "LeftVector", "Map", "RightFactor", "RightVector", "folded_product"]
+__all__ = ["LeftFactor", "LeftVector", "Map", "RightFactor", "RightVector", "folded_product", "stacked_labels"]
 
 
 class Map(Operator):
@@ -24,6 +24,9 @@ class Map(Operator):
     symbol : str
     work : number, optional
         Flops of one application.
+    labels : pair of sequences, optional
+        A name for every axis of `full_in` and `full_out`, or of `shape_in` and `shape_out`. Along an axis that both
+        have the map works on each place by itself, as along the stack of a product of stacks of matrices.
 
     Adjoint   the two exchanged; axes that broadcasting stretched are summed
     Cost      that of `forward`
@@ -31,10 +34,12 @@ class Map(Operator):
 
     full_in = full_out = None
 
-    def __init__(self, forward, backward, shape_in, shape_out, full_in=None, full_out=None, symbol="F", work=None):
+    def __init__(
+        self, forward, backward, shape_in, shape_out, full_in=None, full_out=None, symbol="F", work=None, labels=None
+    ):
         self.__dict__.update(
             forward=forward, backward=backward, shape_in=shape_in, shape_out=shape_out,
-            full_in=full_in, full_out=full_out, name=symbol, work=work,
+            full_in=full_in, full_out=full_out, name=symbol, work=work, labels=labels,
         )  # fmt: skip
 
     def apply(self, X):
@@ -62,6 +67,11 @@ class Map(Operator):
 
     def takes(self, X):
         return isinstance(X, tuple)
+
+
+def stacked_labels(count, core_in, core_out):
+    """The labels of a `Map` of stacks, with that many axes in front of its core axes."""
+    return (*range(count), *core_in), (*range(count), *core_out)
 
 
 def folded_product(X, B):

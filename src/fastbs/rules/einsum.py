@@ -68,6 +68,7 @@ def einsum_rule(k, y, subscripts, *operands, optimize=False):
         lambda X: np.einsum(forward, X, *operands, optimize=optimize),
         lambda Y: np.einsum(backward, Y, *factors, optimize=optimize),
         x.shape, y.shape, symbol=f"Σ{k - 1}", work=(len(operands) + 1) * math.prod(length.values()),
+        labels=(mine, output) if len({*mine}) == len(mine) else None,
     )  # fmt: skip
     return Holomorphic(op, x.dtype.kind != "c") if dtype.kind == "c" else op
 

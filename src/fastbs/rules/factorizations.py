@@ -14,7 +14,7 @@ import operator
 
 import numpy as np
 
-from ..operators.product import Map
+from ..operators.product import Map, stacked_labels
 from .several import record_several
 from .solves import cubic, lower_part, real, solve_columns, symmetric, triangle, triangular_solve
 from .table import RULES, composite, primitive, record
@@ -58,7 +58,8 @@ def cholesky_rule(y, a, upper=False):
         half = triangular_solve(L, P, trans=True)
         return triangle(triangular_solve(L, half.mT, trans=True), uplo)
 
-    return Map(forward, backward, a.shape, y.shape, symbol="chol", work=cubic(a))
+    labels = stacked_labels(a.ndim - 2, "ij", "kl")
+    return Map(forward, backward, a.shape, y.shape, symbol="chol", work=cubic(a), labels=labels)
 
 
 primitive(

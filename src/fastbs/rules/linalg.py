@@ -9,7 +9,8 @@ import operator
 import numpy as np
 
 from .._trace import Traced
-from ..operators.product import Map
+from ..operators.product import Map, stacked_labels
+from ..operators.reduction import Reduction
 from .factorizations import svd_rule, total
 from .several import as_array, holomorphic, record_several
 from .solves import cubic, real, symmetric, triangle
@@ -20,7 +21,10 @@ from .table import composite, constant, primitive, record
 
 def inv_rule(y, a):
     """dA -> -A^-1 dA A^-1"""
-    return Map(lambda X: -(y @ X @ y), lambda Y: -(y.mT @ Y @ y.mT), a.shape, y.shape, symbol="-A⁻¹·A⁻¹", work=cubic(a))
+    return Map(
+        lambda X: -(y @ X @ y), lambda Y: -(y.mT @ Y @ y.mT), a.shape, y.shape,
+        symbol="-A⁻¹·A⁻¹", work=cubic(a), labels=stacked_labels(a.ndim - 2, "ij", "kl"),
+    )  # fmt: skip
 
 
 primitive(np.linalg.inv, holomorphic(inv_rule, 0))
@@ -125,14 +129,7 @@ def det_rule(y, a):
     while type(value) is Traced:
         value = value.value
     cofactors = (adjugate(a) if np.any(value == 0) else y[..., None, None] * np.linalg.inv(a)).mT
-    return traced_product(cofactors, a, y)
-
-
-def traced_product(C, a, y):
-    """X -> trace(C^T X)"""
-    return Map(
-        lambda X: np.sum(C * X, axis=(-2, -1)), lambda Y: Y[..., None, None] * C, a.shape, y.shape, symbol="Cᵀ•"
-    )  # fmt: skip
+    return Reduction(cofactors, a.shape, (-2, -1), False)
 
 
 primitive(np.linalg.det, holomorphic(det_rule, 0))
@@ -140,7 +137,7 @@ primitive(np.linalg.det, holomorphic(det_rule, 0))
 
 def slogdet_rule(results, a):
     """dA -> (0, trace(A^-1 dA))"""
-    inner = traced_product(np.linalg.inv(a).mT, a, results[1])
+    inner = Reduction(np.linalg.inv(a).mT, a.shape, (-2, -1), False)
     return Map(
         lambda X: (None, inner.apply(X)),
         lambda Y: None if Y[1] is None else inner.apply_adjoint(Y[1]),
@@ -156,16 +153,12 @@ primitive(np.linalg.slogdet, slogdet_rule, recorder=lambda a: record_several(np.
 
 def norm_rule(y, x, ord=None, axis=None, keepdims=False):
     """dx -> sum(sign(x) (|x| / y)^(p - 1) * dx), and 0 where the norm is 0, as a subgradient"""
-    axes = tuple(range(-x.ndim, 0)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(range(-x.ndim, 0)) if axis is None else tuple(sorted(axis)) if isinstance(axis, tuple) else (axis,)
     kept = tuple(1 if i - x.ndim in axes else n for i, n in enumerate(x.shape))
     size = np.reshape(y, kept)
     size = size + (size == 0)
     M = x / size if ord in (None, 2, "fro") else np.sign(x) * (np.abs(x) / size) ** (ord - 1)
-    return Map(
-        lambda X: np.sum(M * X, axis=axes, keepdims=keepdims),
-        lambda Y: np.reshape(Y, Y.shape[: Y.ndim - y.ndim] + kept) * M,
-        x.shape, y.shape, symbol="(x/|x|)ᵀ",
-    )  # fmt: skip
+    return Reduction(M, x.shape, axes, keepdims)
 
 
 def norm(x, ord=None, axis=None, keepdims=False):

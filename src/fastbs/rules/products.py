@@ -8,7 +8,7 @@ import string
 import numpy as np
 
 from ..operators.elementwise import Elementwise
-from ..operators.product import LeftFactor, LeftVector, Map, RightFactor, RightVector
+from ..operators.product import LeftFactor, LeftVector, Map, RightFactor, RightVector, stacked_labels
 from .einsum import einsum_rule
 from .several import Holomorphic, as_array, holomorphic
 from .table import composite, functions, into, primitive, record
@@ -38,7 +38,8 @@ def first_factor(y, a, b):
     full_a, full_b, full_y = as_matrices(a.shape, b.shape, y.shape)
     B = np.reshape(b, full_b)
     work = 2 * math.prod(full_y) * full_a[-1]
-    return Map(lambda X: X @ B, lambda Y: Y @ B.mT, a.shape, y.shape, full_a, full_y, RightFactor.symbol, work)
+    labels = stacked_labels(len(full_y) - 2, ("row", "inner"), ("row", "column"))
+    return Map(lambda X: X @ B, lambda Y: Y @ B.mT, a.shape, y.shape, full_a, full_y, RightFactor.name, work, labels)
 
 
 def second_factor(y, a, b):
@@ -51,7 +52,8 @@ def second_factor(y, a, b):
     full_a, full_b, full_y = as_matrices(a.shape, b.shape, y.shape)
     A = np.reshape(a, full_a)
     work = 2 * math.prod(full_y) * full_a[-1]
-    return Map(lambda X: A @ X, lambda Y: A.mT @ Y, b.shape, y.shape, full_b, full_y, LeftFactor.symbol, work)
+    labels = stacked_labels(len(full_y) - 2, ("inner", "column"), ("row", "column"))
+    return Map(lambda X: A @ X, lambda Y: A.mT @ Y, b.shape, y.shape, full_b, full_y, LeftFactor.name, work, labels)
 
 
 def as_matrices(a, b, y):
@@ -241,7 +243,8 @@ def broadcasting(core_in, core_out, k, forward, backward, symbol):
         ndim = y.ndim - core_out + core_in
         full_in = (1,) * (ndim - x.ndim) + x.shape
         return Map(
-            lambda X: forward(X, other), lambda Y: backward(Y, other), x.shape, y.shape, full_in, y.shape, symbol
+            lambda X: forward(X, other), lambda Y: backward(Y, other), x.shape, y.shape, full_in, y.shape, symbol,
+            labels=stacked_labels(ndim - core_in, ("in", "inner")[:core_in], ("out", "outer")[:core_out]),
         )  # fmt: skip
 
     return holomorphic(rule, k)

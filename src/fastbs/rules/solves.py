@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy.linalg import lapack
 
-from ..operators.product import Map
+from ..operators.product import Map, stacked_labels
 from .several import as_array, dispatched, holomorphic
 from .table import composite, primitive
 
@@ -83,6 +83,7 @@ def solve_first(y, a, b):
         lambda X: -solve_columns(a, X @ solution),
         lambda Y: -(solve_columns(a.mT, Y) @ solution.mT),
         a.shape, y.shape, full_shape(a.shape, ndim), full_y, "A⁻¹·y", 2 * y.size * a.shape[-1],
+        stacked_labels(ndim - 2, "ij", "kc"),
     )  # fmt: skip
 
 
@@ -94,6 +95,7 @@ def solve_second(y, a, b):
         lambda X: solve_columns(a, X),
         lambda Y: solve_columns(a.mT, Y),
         b.shape, y.shape, full_b, full_y, "A⁻¹ₗ", 2 * y.size * a.shape[-1],
+        stacked_labels(len(full_y) - 2, "jc", "ic"),
     )  # fmt: skip
 
 
@@ -152,8 +154,9 @@ def triangular_first(y, T, B, lower=True, trans=False, unit_diagonal=False):
         return read(-(y @ Z.mT if trans else Z @ y.mT))
 
     return Map(
-        forward, backward, T.shape, y.shape, full_shape(T.shape, y.ndim), y.shape, "T⁻¹·y", 2 * y.size * T.shape[-1]
-    )
+        forward, backward, T.shape, y.shape, full_shape(T.shape, y.ndim), y.shape, "T⁻¹·y", 2 * y.size * T.shape[-1],
+        stacked_labels(y.ndim - 2, "ij", "kc"),
+    )  # fmt: skip
 
 
 def triangular_second(y, T, B, lower=True, trans=False, unit_diagonal=False):
@@ -162,6 +165,7 @@ def triangular_second(y, T, B, lower=True, trans=False, unit_diagonal=False):
         lambda X: triangular_solve(T, X, lower, trans, unit_diagonal),
         lambda Y: triangular_solve(T, Y, lower, not trans, unit_diagonal),
         B.shape, y.shape, full_shape(B.shape, y.ndim), y.shape, "T⁻¹ₗ", y.size * T.shape[-1],
+        stacked_labels(y.ndim - 2, "jc", "ic"),
     )  # fmt: skip
 
 

@@ -1,0 +1,32 @@
+"""All cases of the tests of rules in one table: what is true of every rule is tested over it."""
+
+import test_rules_elementwise
+import test_rules_indexing
+import test_rules_linalg
+import test_rules_products
+import test_rules_reductions
+import test_rules_shapes
+import test_scipy_linalg
+import test_scipy_special
+
+
+def table():
+    """name -> function, arrays; of all tests of rules."""
+    elementwise, reductions, special = test_rules_elementwise, test_rules_reductions, test_scipy_special
+    cases = {f.__name__: (f, (x,)) for f, (x, _) in elementwise.UNARY.items()}
+    cases |= {f.__name__: (f, (a, b)) for f, (a, b, _) in elementwise.BINARY.items()}
+    cases |= {name: (f, arrays) for name, (f, arrays, _) in elementwise.OTHER.items()}
+    for module in (test_rules_shapes, test_rules_indexing):
+        for name, (f, *shapes) in module.CASES.items():
+            cases[name] = (f, tuple(test_rules_shapes.values(shapes)))
+    for module in (test_rules_linalg, test_scipy_linalg):
+        cases |= {name: (f, arrays) for name, (f, arrays, *_) in module.CASES.items()}
+    for name, (f, shapes) in test_rules_products.CASES.items():
+        cases[name] = (f, tuple(test_rules_products.arrays(*shapes)))
+    cases |= {name: (f, (reductions.A,)) for name, f in reductions.CASES.items()}
+    cases |= {name: (f, arrays) for name, (f, *arrays) in reductions.TWO.items()}
+    cases |= {f"special.{f.__name__}": (f, arrays) for f, arrays in special.CASES.items()}
+    return cases
+
+
+CASES = table()
