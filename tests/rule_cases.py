@@ -1,5 +1,11 @@
 """All cases of the tests of rules in one table: what is true of every rule is tested over it."""
 
+import types
+
+import numpy as np
+import scipy.special
+
+import fastbs.scipy.linalg
 import test_rules_elementwise
 import test_rules_indexing
 import test_rules_linalg
@@ -30,3 +36,20 @@ def table():
 
 
 CASES = table()
+
+
+def exchanged(f, peer):
+    """f with the modules of the peer, None if the peer has no such function."""
+    if not isinstance(f, types.FunctionType) or f.__module__.split(".")[0] in ("numpy", "scipy"):
+        home = peer.np
+        if getattr(scipy.special, f.__name__, None) is f:
+            home = peer.special
+        elif getattr(np.linalg, f.__name__, None) is f:
+            home = peer.np.linalg
+        return getattr(home, f.__name__, None)
+    if f.__module__ == fastbs.scipy.linalg.solve.__module__:
+        return getattr(peer.linalg, f.__name__, None)
+    theirs = {"np": peer.np, "fl": peer.linalg, "special": peer.special, "sp": peer.special}
+    copy = types.FunctionType(f.__code__, {**f.__globals__, **theirs}, f.__name__, f.__defaults__, f.__closure__)
+    copy.__kwdefaults__ = f.__kwdefaults__
+    return copy

@@ -155,6 +155,8 @@ CASES = {
     "fill_diagonal by a list": (lambda x, v: written(np.fill_diagonal, x, v), (4, 3), (3,)),
     "fill_diagonal around": (lambda x: written(np.fill_diagonal, x, 2.0, wrap=True), (5, 2)),
     "fill": (lambda x: written(lambda y: y.fill(2.0), x), (2, 3)),
+    "take from a number": (lambda x: np.take(x, [0, 0], axis=0) * np.repeat(x, 2, axis=0), ()),
+    "compress a number": (lambda x: np.compress([True], x, axis=-1), ()),
     "compress": (lambda x: np.compress([True, False], x, axis=0), (2, 3)),
     "compress flat": (lambda x: x.compress([False, True, True]), (2, 3)),
     "extract": (lambda x: np.extract(x > 1, x), (2, 3)),
@@ -222,6 +224,23 @@ def in_place(y, v):
 def test_rule(name):
     f, *shapes = CASES[name]
     check(of_squares(f), *values(shapes))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_directions_in_any_memory_order(order):
+    """What is assigned by a mask is cleared in tangents and cotangents of any order."""
+
+    def f(x):
+        y = x * 1
+        y[y > 1] = y[y > 1] ** 2
+        y[[0, 1], [2, 0]] = 0.0
+        return y
+
+    x = np.array([[2.0, 0.5, 3.0], [1.5, 0.2, 0.1]])
+    v = np.asarray(np.ones((2, 3)), order=order)
+    expected = [[4, 1, 0], [0, 1, 1]]
+    np.testing.assert_array_equal(jvp(f, (x,), (v,))[1], expected)
+    np.testing.assert_array_equal(vjp(f, x)[1](v)[0], expected)
 
 
 def test_every_entry_has_a_case():

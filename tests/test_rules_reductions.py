@@ -197,6 +197,23 @@ def test_empty(k):
     check(EMPTY[k], np.zeros((0, 3)))
 
 
+@pytest.mark.parametrize("reduce", [np.sum, np.prod, np.max, np.min, np.mean])
+def test_axes_of_a_number(reduce):
+    x = np.float64(2)
+    for axis in (0, -1, 1, (0,)):
+        try:
+            expected = reduce(x, axis=axis)
+        except np.exceptions.AxisError:
+            with pytest.raises(np.exceptions.AxisError):
+                grad(lambda x, axis=axis: reduce(x, axis=axis))(x)
+        else:
+            assert value_and_grad(lambda x, axis=axis: reduce(x, axis=axis))(x) == (expected, 1.0)
+
+
+def test_reduce_of_a_number():
+    assert grad(lambda x: np.subtract.reduce(x * x, axis=-1))(3.0) == 6.0
+
+
 def test_products_with_zeros():
     for axis in (0, 1, None, (0, 1)):
         check(lambda a, axis=axis: np.prod(a, axis=axis), ZEROS)

@@ -78,6 +78,7 @@ CASES = {
     "append flat": (lambda x, y: np.append(x, y), (2, 3), (2,)),
     "insert": (lambda x, y: np.insert(x, 1, y, axis=1), (2, 3), (2,)),
     "insert several": (lambda x, y: np.insert(x, [0, 2], y, axis=0), (2, 3), (2, 3)),
+    "insert one of more axes": (lambda x, y: np.insert(x, 3, y), (4,), (1, 1)),
     "insert flat": (lambda x, y: np.insert(x, 3, y), (2, 3), ()),
     "insert a block": (lambda x, y: np.insert(x, 1, y), (4,), (2,)),
     "delete": (lambda x: np.delete(x, 1, axis=1), (2, 3)),

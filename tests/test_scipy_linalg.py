@@ -26,6 +26,8 @@ def signed(w, V):
 CASES = {
     "solve": (fl.solve, (square(3), normal(3, 2))),
     "solve vector": (fl.solve, (square(3), normal(3))),
+    "solve numbers": (lambda a, b: fl.solve(a, b), (2.0, normal(3))),
+    "expm number": (fl.expm, (0.3,), {"float32": False}),
     "solve pos": (
         lambda a, b: fl.solve(a, b, assume_a="pos"),
         (positive(3) + np.tril(normal(3, 3), -1), normal(3)),
@@ -158,6 +160,7 @@ def test_gaussian_process_likelihood():
     [
         (lambda a: fl.solve(a, a, assume_a="banded"), TypeError, "assume_a must be None.*'banded'"),
         (lambda a: fl.pinv(a, return_rank=True)[0], TypeError, "pinv: return_rank"),
+        (lambda a: fl.toeplitz(a[0], a), ValueError, r"r must be a vector because.*got shape \(2, 2\)"),
         (lambda a: fl.lu_factor(a[:, :1])[0], ValueError, r"square matrix.*\(2, 1\)"),
         (lambda a: fl.qr(a, pivoting=True)[0], TypeError, "qr: pivoting"),
         (lambda a: fl.qr(a[:, :1])[0], TypeError, "'economic'.* 2 x 1 .*'full'"),

@@ -15,7 +15,7 @@ from .._trace import Traced, constant_error
 from .several import dispatched, variadic
 from .table import RULES, Linear, composite, functions, record
 
-__all__ = ["add_at", "assign", "axis_index", "fill", "get", "read", "scatter_add"]
+__all__ = ["add_at", "assign", "axis_index", "fill", "flat_or_along", "get", "read", "scatter_add", "stretched"]
 
 
 class IndexArray:
@@ -228,7 +228,7 @@ def put(x, v, *arrays, index):
 @dispatched
 def clear(x, *arrays, index, ndim):
     """A copy of x with ``x[..., index] = 0``; its own adjoint."""
-    y = np.array(x)
+    y = np.array(x, order="C")  # in another order the reshaped array below would be a copy
     k = y.ndim - ndim
     if not arrays:
         y[(ALL,) * k + index] = 0
@@ -395,9 +395,16 @@ def in_bounds(indices, n, mode):
     raise ValueError(f"mode must be raise, wrap or clip because these are NumPy's; got {mode!r}")
 
 
+def flat_or_along(a, axis):
+    """The array and axis that elements are taken along; a number is an array of one element, as in NumPy."""
+    if axis is None or (np.ndim(a) == 0 and axis in (0, -1)):
+        return np.ravel(a), 0
+    return a, axis
+
+
 @composite(np.take)
 def take(a, indices, axis=None, out=None, mode="raise"):
-    a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
+    a, axis = flat_or_along(a, axis)
     axis = np.lib.array_utils.normalize_axis_index(axis, np.ndim(a))
     indices = in_bounds(indices, np.shape(a)[axis], mode)
     if indices.dtype.kind == "b":
@@ -428,7 +435,7 @@ def take_along_axis(arr, indices, axis=-1):
 
 @composite(np.compress)
 def compress(condition, a, axis=None, out=None):
-    a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
+    a, axis = flat_or_along(a, axis)
     return np.take(a, np.flatnonzero(condition), axis=axis)
 
 

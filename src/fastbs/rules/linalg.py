@@ -93,6 +93,8 @@ def multi_dot(arrays):
     arrays = [as_array(a) for a in arrays]
     if len(arrays) < 2:
         raise ValueError(f"multi_dot: at least two arrays must be given; got {len(arrays)}")
+    if len(arrays) == 2:
+        return np.dot(*arrays)
     dims = [1 if arrays[0].ndim == 1 else arrays[0].shape[0]]
     dims += [a.shape[0] if i == 0 and a.ndim == 1 else 1 if a.ndim == 1 else a.shape[1] for i, a in enumerate(arrays)]
     cost, split = {(i, i): 0 for i in range(len(arrays))}, {}

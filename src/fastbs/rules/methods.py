@@ -88,8 +88,10 @@ def reduce(ufunc, a, axis=0, dtype=None, out=None, keepdims=False, initial=None,
             f"{ufunc.__name__}.reduce: axis must be one axis, without where and initial, because the steps are "
             f"recorded one by one; got axis={axis}"
         )
-    axis = one_axis(0 if axis is None else axis, a.ndim)
     a = a if dtype is None else cast(a, dtype)
+    if a.ndim == 0 and axis in (0, -1):
+        return +a
+    axis = one_axis(0 if axis is None else axis, a.ndim)
     if a.shape[axis] == 0 and ufunc.identity is not None:
         return np.add.reduce(a, axis=axis, keepdims=keepdims) + ufunc.identity
     if a.shape[axis] == 0:

@@ -31,6 +31,11 @@ def keywords_of(a, axis, keepdims):
     return {"axis": checked_axes(axis, a.ndim), "keepdims": bool(keepdims)}
 
 
+def ufunc_keywords_of(a, axis, keepdims):
+    """`keywords_of` a reduction by a ufunc, which takes the axes 0 and -1 of a number as well."""
+    return keywords_of(a, None if a.ndim == 0 and axis in (0, -1) else axis, keepdims)
+
+
 def checked_axes(axis, ndim):
     if axis is None:
         return axes_of(None, ndim)
@@ -64,7 +69,7 @@ def reduction(function, derivative, recorder):
 def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=True):
     a = a if dtype is None else cast(a, dtype)
     a = a if where is True else np.where(where, a, 0)
-    y = record(np.sum, (a,), keywords_of(a, axis, keepdims))
+    y = record(np.sum, (a,), ufunc_keywords_of(a, axis, keepdims))
     return into(out, y if initial is None else y + initial)
 
 
@@ -121,7 +126,7 @@ def extreme(function, binary, a, axis=None, out=None, keepdims=False, initial=No
         if initial is None:
             raise ValueError(f"{function.__name__}: initial must be given with where= because maxima have no identity")
         a = np.where(where, a, initial)
-    y = record(function, (a,), keywords_of(a, axis, keepdims))
+    y = record(function, (a,), ufunc_keywords_of(a, axis, keepdims))
     return into(out, y if initial is None else binary(y, initial))
 
 
@@ -175,7 +180,7 @@ def other_factors(y, a, axes):
 def prod(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=True):
     a = a if dtype is None else cast(a, dtype)
     a = a if where is True else np.where(where, a, 1)
-    y = record(np.prod, (a,), keywords_of(a, axis, keepdims))
+    y = record(np.prod, (a,), ufunc_keywords_of(a, axis, keepdims))
     return into(out, y if initial is None else y * initial)
 
 

@@ -111,12 +111,14 @@ def solve(a, b, lower=False, *, assume_a=None, transposed=False):
     >>> grad(lambda b: solve(2 * np.eye(2), b).sum())(np.ones(2))
     array([0.5, 0.5])
     """
-    a, b = as_array(a), as_array(b)
+    a, b = np.atleast_2d(as_array(a)), np.atleast_1d(as_array(b))  # SciPy takes numbers
     if assume_a not in {None, "gen", "general"} | READS_TRIANGLE:
         raise TypeError(
             "solve: assume_a must be None, 'gen', 'sym', 'her' or 'pos' because traced values have no rule for others; "
             f"got {assume_a!r}"
         )
+    if a.shape == (1, 1):
+        return b / a[0]  # SciPy takes b of any length then
     if transposed:
         a, lower = a.mT, not lower
     return record(solve, (a, b), {} if assume_a is None else {"assume_a": assume_a, "lower": bool(lower)})
@@ -578,7 +580,7 @@ def expm(A):
     >>> grad(lambda t: expm(t * np.array([[0.0, 1.0], [0.0, 0.0]]))[0, 1])(2.0)
     np.float64(1.0)
     """
-    return record(expm, (A,))
+    return record(expm, (np.atleast_2d(A),))  # SciPy takes a number
 
 
 RULES[expm] = (holomorphic(frechet_rule(expm), 0),)
@@ -632,6 +634,13 @@ def toeplitz(c, r=None):
     """The matrix with first column c and first row r (c again, if None), as `scipy.linalg.toeplitz`."""
     c = as_array(c)
     r = c if r is None else as_array(r)
+    for name, x in (("c", c), ("r", r)):
+        if x.ndim > 1:
+            raise ValueError(
+                f"toeplitz: {name} must be a vector because versions of SciPy differ in what they make of more axes; "
+                f"got shape {x.shape}"
+            )
+    c, r = np.reshape(c, (-1,)), np.reshape(r, (-1,))
     m, n = c.shape[0], r.shape[0]
     diagonals = np.concatenate([r[1:][::-1], c])  # from the last one above to the last one below
     return diagonals[np.arange(m)[:, None] - np.arange(n) + n - 1]

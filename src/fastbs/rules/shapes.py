@@ -13,7 +13,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from .._trace import Traced
 from ..errors import ShapeError
 from ..operators.elementwise import unbroadcast
-from .indexing import ALL, add_at, axis_index, get, method, nested_array, read
+from .indexing import ALL, add_at, axis_index, flat_or_along, get, method, nested_array, read, stretched
 from .several import Variadic
 from .table import RULES, Linear, composite, functions, linear, record, stack_shape
 
@@ -197,7 +197,7 @@ def tile(A, reps):
 
 @composite(np.repeat)
 def repeat(a, repeats, axis=None):
-    a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
+    a, axis = flat_or_along(a, axis)
     axis = normalize_axis_index(axis, np.ndim(a))
     n = np.shape(a)[axis]
     if np.ndim(repeats) == 0:
@@ -381,7 +381,7 @@ def insert(arr, obj, values, axis=None):
         m = values.shape[axis]
     else:
         m = len(np.arange(n)[obj]) if isinstance(obj, slice) or np.asarray(obj).dtype.kind == "b" else np.size(obj)
-    values = np.broadcast_to(values, (*arr.shape[:axis], m, *arr.shape[axis + 1 :]))
+    values = stretched(values, (*arr.shape[:axis], m, *arr.shape[axis + 1 :]))
     order = np.insert(np.arange(n), obj, np.arange(n, n + m))
     return np.take(np.concatenate((arr, values), axis=axis), order, axis=axis)
 
