@@ -106,12 +106,12 @@ def _matrix_edges(matrix: Any, labels: list[Hashable] | None, where: str) -> tup
     n = matrix.shape[0]
     if labels is not None and len(labels) != n:
         raise ShapeError(f"{where}: nodes must be {n} because edges are ({n}, {n}); got {len(labels)}")
-    labels = range(n) if labels is None else labels
+    names = range(n) if labels is None else labels
     if is_sparse(matrix) and matrix.format == "csr":
         index = index_dtype(n, len(matrix.data))
         indptr, indices = (np.ascontiguousarray(part, index) for part in (matrix.indptr, matrix.indices))
         count = int(indptr[-1])  # SciPy's arrays may be longer than what is used
-        return indptr, indices[:count], matrix.data[:count], labels
+        return indptr, indices[:count], matrix.data[:count], names
     if is_sparse(matrix):
         stored = matrix.tocoo()
         tails, heads, weights = stored.row, stored.col, stored.data
@@ -119,7 +119,7 @@ def _matrix_edges(matrix: Any, labels: list[Hashable] | None, where: str) -> tup
         matrix = np.asarray(matrix)  # np.matrix indexes otherwise
         tails, heads = np.nonzero((matrix != 0) & np.not_equal(matrix, None))  # pyright: ignore
         weights = matrix[tails, heads]
-    return *_compressed(tails, heads, weights, n), labels
+    return *_compressed(tails, heads, weights, n), names
 
 
 def _listed_edges(edges: Any, labels: list[Hashable] | None, where: str) -> tuple[Any, Any, Any, Any]:

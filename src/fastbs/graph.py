@@ -64,7 +64,7 @@ class Graph:
         indptr, indices, weights, labels = read_edges(edges, nodes, "Graph")
         weights = real_weights(weights, "Graph")
         order = in_order(indptr, indices, labels, "Graph")
-        self._hold(*(np.array(part) for part in (indptr, indices, weights)), order, labels)
+        self._hold(np.array(indptr), np.array(indices), np.array(weights), order, labels)
 
     @classmethod
     def _of(cls, *parts: Any) -> "Graph":
@@ -107,7 +107,7 @@ class Graph:
 
     @property
     def shape(self) -> tuple[int, int]:
-        return (len(self.nodes),) * 2
+        return len(self.nodes), len(self.nodes)
 
     @property
     def dtype(self) -> Any:
@@ -137,13 +137,13 @@ class Graph:
         return Lt.T.tocsr() if self._push else Lt
 
     def solve(self, b: Any, semiring: str = "sum-product", out: Any = None, weights: Any = None) -> Any:
-        """The x with x_i = b_i + sum over the edges i -> j of w x_j: one sweep against the edges.
+        """The x with ``x_i = b_i + sum over the edges i -> j of w x_j``: one sweep against the edges.
 
         Parameters
         ----------
         b : (n,) or (n, r) array, not changed
         semiring : {"sum-product", "max-plus", "min-plus", "log-sum-exp"}
-            What stands for + and *, as in `path_weights`.
+            What stands for ``+`` and ``*``, as in `path_weights`.
         out : array of the shape and dtype of the result, optional
             May be `b`.
         weights : (e,) array, optional
@@ -322,8 +322,8 @@ def path_weights(
         All nodes: the names of the rows and columns of a matrix in their order; for triples, where some
         node has no edge.
     semiring : {"sum-product", "max-plus", "min-plus", "log-sum-exp"}
-        What stands for + and *: with max-plus the weight of the longest path, with min-plus of the shortest, with
-        log-sum-exp the logarithm of the sum of the exponentials of all lengths. Where there is no path the result
+        What stands for ``+`` and ``*``: with max-plus the weight of the longest path, with min-plus of the shortest,
+        with log-sum-exp the logarithm of the sum of the exponentials of all lengths. Where there is no path the result
         is -inf (min-plus: inf). Weights are real, integers become float64.
     out : array, optional
         Where to write the result, of its shape and dtype.

@@ -116,8 +116,8 @@ def matrix(op, x, y):
     return probed(op, x, y)
 
 
-@matrix.register
-def of_elementwise(op: Elementwise, x, y):
+@matrix.register(Elementwise)
+def of_elementwise(op, x, y):
     data = np.ravel(np.broadcast_to(y.dtype.type(1) if op.M is None else op.M, op.shape_out))
     columns = np.ravel(np.broadcast_to(np.reshape(np.arange(np.size(x)), op.shape_in), op.shape_out))
     if isinstance(op, Selection):
@@ -126,14 +126,14 @@ def of_elementwise(op: Elementwise, x, y):
     return compressed(data.astype(y.dtype), columns, (np.size(y), np.size(x)))
 
 
-@matrix.register
-def of_hadamard(op: Hadamard, x, y):
+@matrix.register(Hadamard)
+def of_hadamard(op, x, y):
     diagonal = np.ravel(op.apply(np.ones(np.shape(x), y.dtype)))
     return compressed(diagonal, np.arange(np.size(x)), (np.size(y), np.size(x)))
 
 
-@matrix.register
-def of_reduction(op: Reduction, x, y):
+@matrix.register(Reduction)
+def of_reduction(op, x, y):
     rows = np.ravel(np.broadcast_to(np.reshape(np.arange(np.size(y)), op.kept_shape), op.shape_in))
     data = np.ravel(np.broadcast_to(y.dtype.type(1) if op.M is None else op.M, op.shape_in))
     return sparse.csr_array(compressed(data.astype(y.dtype), rows, (np.size(x), np.size(y))).T)
@@ -176,15 +176,15 @@ def of_difference(op, x, y):
     return kron(identity(before, y), kron(A, identity(after, y), y), y)
 
 
-@matrix.register
-def of_item(op: Item, x, y):
+@matrix.register(Item)
+def of_item(op, x, y):
     before = sum(np.size(part) for part in x[: op.i])
     columns = np.arange(before, before + np.size(y))
     return compressed(np.ones(np.size(y), y.dtype), columns, (np.size(y), sum(map(np.size, x))))
 
 
-@matrix.register
-def of_map(op: Map, x, y):
+@matrix.register(Map)
+def of_map(op, x, y):
     """A product whose labelled axes stand side by side: one unit direction for all of them at once."""
     if op.labels is None or 0 in (np.size(x), np.size(y)):
         return probed(op, x, y)
@@ -212,8 +212,8 @@ def of_map(op: Map, x, y):
     return placed(np.concatenate(data), rows, np.concatenate(columns), (np.size(y), np.size(x)))
 
 
-@matrix.register
-def of_linear(op: Linear, x, y):
+@matrix.register(Linear)
+def of_linear(op, x, y):
     """Most of these move elements: what they do to the numbers 1, 2, ... says from where to where."""
     shape = np.size(y), np.size(x)
     A = moved(op.apply, np.shape(x), y.dtype, shape)

@@ -38,10 +38,11 @@ cnp.import_array()
 
 cdef extern from "Python.h":
     ctypedef struct PyFrameObject
+    ctypedef struct PyCodeObject
     PyFrameObject *PyEval_GetFrame()
     int PyFrame_GetLineNumber(PyFrameObject *frame)
     # both return new references
-    PyObject *PyFrame_GetCode(PyFrameObject *frame)
+    PyCodeObject *PyFrame_GetCode(PyFrameObject *frame)
     PyFrameObject *PyFrame_GetBack(PyFrameObject *frame)
     Py_ssize_t Py_REFCNT(PyObject *object)
     ctypedef struct PySequenceMethods:
@@ -129,7 +130,7 @@ cdef int caller(Node node):
     cdef int line = 0
     Py_XINCREF(<PyObject *> frame)
     while frame != NULL:
-        code = PyFrame_GetCode(frame)
+        code = <PyObject *> PyFrame_GetCode(frame)
         if not is_internal(<object> code):
             node.code = <object> code
             line = PyFrame_GetLineNumber(frame)
