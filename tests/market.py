@@ -280,6 +280,46 @@ def zero_of_any_shape(s):
     return fb.Zero(), lambda X, i, j: 0, (m, n), (m, n)
 
 
+# --- tangent projections ----------------------------------------------------------------------------------
+
+
+@entry("no tape")
+def tangents_of_symmetric(s):
+    m = s.sizes[0]
+    op = fb.manifolds.Symmetric(np.zeros((m, m), s.dtype))
+    return op, lambda X, i, j: (X[i, j] + X[j, i]) / 2, (m, m), (m, m)
+
+
+@entry("no tape")
+def tangents_of_lower(s):
+    m, n, _, _ = s.sizes
+    op = fb.manifolds.Triangular(np.zeros((m, n), s.dtype))
+    return op, lambda X, i, j: X[i, j] if i >= j else 0, (m, n), (m, n)
+
+
+@entry("no tape")
+def tangents_of_upper(s):
+    m, n, _, _ = s.sizes
+    op = fb.manifolds.Triangular(np.zeros((m, n), s.dtype), uplo="U")
+    return op, lambda X, i, j: X[i, j] if i <= j else 0, (m, n), (m, n)
+
+
+@entry("no tape")
+def tangents_of_stiefel(s):
+    n, p = max(s.sizes[:2]), min(s.sizes[:2])
+    real = np.dtype(s.dtype).type(0).real.dtype
+    Q = ordered(np.linalg.qr(random_array(s.rng, (n, p), real))[0], s.order)
+    s.arrays.append(Q)
+
+    def element(X, i, j):
+        return (
+            X[i, j]
+            - total(Q[i, k] * Q[l, k] * X[l, j] + Q[i, k] * Q[l, j] * X[l, k] for k in range(p) for l in range(n)) / 2
+        )
+
+    return fb.manifolds.Stiefel(Q), element, (n, p), (n, p)
+
+
 # --- a user's own ----------------------------------------------------------------------------------------
 
 

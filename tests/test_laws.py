@@ -356,7 +356,7 @@ def test_arrays_are_held_by_reference(name, dtype):
     before = [applied(op, Z)[-1] for op, Z in ((ware.op, X), (ware.op.H, Y), (ware.op.T, Y))]
     ware.op.apply_into(X, out)
     for array in ware.arrays:
-        array[...] = random_array(rng, array.shape, dtype)
+        array[...] = random_array(rng, array.shape, array.dtype)
     if "snapshot" in ware.traits:
         for op, Z, old in zip((ware.op, ware.op.H, ware.op.T), (X, Y, Y), before, strict=True):
             assert_close(op @ Z, old)
@@ -516,7 +516,12 @@ def check_promotion(name, dtype, dtype_of_X):
         wanted = (X * 1.5).dtype if name == "scaled_identity" else X.dtype
         expected = -1.5 * X if name == "scaled_identity" else expected
     elif ware.arrays:
-        wanted = np.result_type(dtype, X.dtype)
+        wanted = np.result_type(*ware.arrays, X.dtype)
+    elif name == "tangents_of_symmetric":
+        wanted = (X * 0.5).dtype
+        expected = ware.definition(X.astype(wanted))
+    elif name.startswith("tangents_of"):
+        wanted = np.tril(X).dtype
     else:
         wanted = X.dtype
     eps = max(np.finfo(t).eps for t in (dtype, wanted, "float32") if np.dtype(t).kind in "fc")

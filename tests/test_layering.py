@@ -24,7 +24,7 @@ LAYERS = [
     "operator",
     "composites",
     "operators testing",
-    "blocks rules",
+    "blocks rules manifolds",
     "solvers system scipy lowerings",
     "jacobian signatures",
     "compiled sparse",
@@ -46,6 +46,7 @@ INSIDE = {
     "data": [],
     "display": ["names", "text plot", "html"],
     "interop": ["scipy"],
+    "manifolds": ["stiefel symmetric triangular"],
     "operators": [
         "matrix elementwise identity zero inner hadamard",
         "left right kronecker kroneckersum product reduction recurrence",

@@ -1,6 +1,6 @@
 """Gradients, Jacobians and sensitivities as one backslash: ``dx = (I - L)^-1 D dp``."""
 
-from . import testing
+from . import manifolds, testing
 from .blocks import Bidiagonal, BlockMatrix, Diagonal, Triangular
 from .compiled import compile
 from .derivatives import (
@@ -59,6 +59,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "linearize",
+    "manifolds",
     "operation_counts",
     "path_weights",
     "rule",
