@@ -26,7 +26,7 @@ LAYERS = [
     "operators testing",
     "blocks rules manifolds",
     "solvers system scipy lowerings",
-    "jacobian signatures",
+    "jacobian signatures control",
     "compiled sparse",
     "derivatives",
     "program",
@@ -38,10 +38,11 @@ INSIDE = {
     "blocks": ["row vector", "entry", "lazy", "factorization", "matrix", "triangular", "bidiagonal", "diagonal"],
     "compiler": [
         "arena views program elementwise",
-        "simplify fuse",
+        "simplify fuse loops",
         "clusters",
         "lowering",
-        "assemble report",
+        "repeat report",
+        "assemble",
     ],  # from programs to tapes, a pass a file
     "data": [],
     "display": ["names", "text plot", "html"],

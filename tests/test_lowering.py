@@ -201,7 +201,7 @@ def test_warnings_of_the_example_values_are_not_shown():
 
 
 def test_the_table_is_of_numpy_functions():
-    own = "fastbs.rules"  # indexing, assignment and joining have no function of NumPy's
+    own = "fastbs.rules", "fastbs.control"  # indexing, assignment, joining and loops have no function of NumPy's
     assert all(
         function.__module__.startswith(own) or getattr(np, function.__name__) is function or function is np.divide
         for function in lowering.TABLE

@@ -1,4 +1,4 @@
-"""fb.rule, fb.scan, fb.cond."""
+"""fb.rule."""
 
 import numpy as np
 import pytest
@@ -40,39 +40,3 @@ def test_decorator_and_arguments_without_influence():
 def test_what_is_not_callable_is_refused():
     with pytest.raises(TypeError, match=r"rule: operators must be callable .*; got list"):
         fb.rule(np.sin, [fb.Identity()])
-
-
-def test_scan_is_the_loop():
-    xs = {"a": np.array([1.0, 2.0, 3.0]), "b": np.array([0.5, 0.25, 0.125])}
-
-    def step(state, x):
-        new = np.sin(state) * x["a"] + x["b"]
-        return new, new**2
-
-    def looped(s, xs):
-        total = 0.0
-        for a, b in zip(xs["a"], xs["b"], strict=True):
-            s = np.sin(s) * a + b
-            total = total + s**2
-        return s + total
-
-    def scanned(s, xs):
-        s, ys = fb.scan(step, s, xs)
-        return s + np.sum(ys)
-
-    assert scanned(0.3, xs) == pytest.approx(looped(0.3, xs), rel=1e-14)
-    found, expected = fb.grad(scanned, (0, 1))(0.3, xs), fb.grad(looped, (0, 1))(0.3, xs)
-    np.testing.assert_allclose(found[0], expected[0], rtol=1e-13)
-    for name in xs:
-        np.testing.assert_allclose(found[1][name], expected[1][name], rtol=1e-13)
-
-
-def test_scan_refuses_arrays_of_different_lengths():
-    with pytest.raises(ValueError, match=r"one length .*got \{2, 3\}"):
-        fb.scan(lambda s, x: (s, s), 0.0, (np.ones(2), np.ones(3)))
-
-
-def test_cond_takes_one_branch():
-    f = lambda x: fb.cond(x > 0, np.sin, lambda x: 3 * x, x)  # noqa: E731
-    assert fb.grad(f)(0.5) == pytest.approx(np.cos(0.5))
-    assert fb.grad(f)(-0.5) == 3.0

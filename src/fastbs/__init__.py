@@ -3,6 +3,7 @@
 from . import manifolds, testing
 from .blocks import Bidiagonal, BlockMatrix, Diagonal, Triangular
 from .compiled import compile
+from .control import cond, scan
 from .derivatives import (
     gauss_newton,
     grad,
@@ -21,7 +22,7 @@ from .graph import Graph, operation_counts, path_weights
 from .operator import Operator, unvec, vec
 from .operators import Hadamard, Identity, Inner, Kronecker, KroneckerSum, Left, Right, Zero
 from .program import System, trace
-from .rules.own import cond, rule, scan
+from .rules.own import rule
 from .rules.shapes import array
 from .solvers import backslash, factorize
 

@@ -13,8 +13,9 @@ from ._tape import MISS, BoundPlan, CompiledFunction, Plan
 from ._trace import Traced, node_of, steps, trace
 from .arguments import is_array
 from .compiler.assemble import PASSES, assemble, optimized
+from .compiler.loops import inner_programs
 from .compiler.lowering import NotLowerable
-from .compiler.program import Step, from_nodes
+from .compiler.program import Step, from_nodes, same_programs
 from .compiler.report import Report
 from .errors import DtypeError, ShapeError, TraceError
 from .rules.indexing import add_at, clear, get, put
@@ -202,30 +203,11 @@ def kind_of(y):
 
 def check_deterministic(program, again, f):
     """Two traces of the same arguments must be the same program, or the first one was made by chance."""
-    number = {id(x): i for i, x in enumerate([*program.inputs, *program.steps])}
-    number_again = {id(x): i for i, x in enumerate([*again.inputs, *again.steps])}
-    same = len(program.steps) == len(again.steps) and all(
-        x.function is y.function
-        and len(x.arguments) == len(y.arguments)
-        and all(same_value(a, b, number, number_again) for a, b in zip(x.arguments, y.arguments, strict=True))
-        for x, y in zip(program.steps, again.steps, strict=True)
-    )
-    same = same and all(
-        same_value(a, b, number, number_again) for a, b in zip(program.outputs, again.outputs, strict=True)
-    )
-    if not same:
+    if not same_programs(program, again):
         raise TraceError(
             f"compile: {getattr(f, '__name__', 'f')} must do the same each time because its steps are replayed; got "
             "two different programs from the same arguments: pass random numbers, times and counters as arguments"
         )
-
-
-def same_value(a, b, number, number_again):
-    if type(a) is Step or type(b) is Step:
-        return type(a) is type(b) and number[id(a)] == number_again[id(b)]
-    if isinstance(a, (np.ndarray, np.generic, float, complex)) and type(a) is type(b):
-        return np.shape(a) == np.shape(b) and np.array_equal(a, b, equal_nan=np.result_type(a).kind in "fc")
-    return True
 
 
 DATA_SHAPED = {"nonzero", "nonzero_along", "flatnonzero", "argwhere", "unique", "union1d", "intersect1d", "setdiff1d"}
@@ -237,6 +219,8 @@ INDEXED = {get: 1, add_at: 1, clear: 1, put: 2}  # where the index arrays begin 
 def check_shapes(program):
     """Shapes must not depend on values."""
     for step in program.steps:
+        for inner in inner_programs(step):
+            check_shapes(inner)
         indices = step.arguments[INDEXED[step.function] :] if step.function in INDEXED else ()
         mask = any(type(a) is Step and a.dtype == bool for a in indices)
         if mask or getattr(step.function, "__name__", "") in DATA_SHAPED:

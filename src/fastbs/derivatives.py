@@ -184,7 +184,7 @@ def direction(t, x, where):
 
 
 def zeros(x, stack=()):
-    return np.zeros((*stack, *np.shape(x)), x.dtype if is_array(x) else float)
+    return np.zeros((*stack, *np.shape(x)), x.dtype if is_array(x) else float)[()]
 
 
 def kept_dtype(g, x):

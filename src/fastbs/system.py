@@ -1,6 +1,7 @@
 """(D, L) of a recorded program, and its solves in the order asked for."""
 
 from ._trace import Node, steps
+from .rules.several import Joint
 from .rules.table import RULES
 from .values import add
 
@@ -52,6 +53,8 @@ def pull_back(inputs, outputs, cotangents):
                 if op is not None:
                     term = op.apply_adjoint(g)
                     known = solution.get(argument)
+                    if term is None:
+                        continue
                     solution[argument] = term if known is None else plus(known, term)
     return [found.get(node) for node in inputs]
 
@@ -74,6 +77,14 @@ def push_forward(inputs, outputs, tangents):
         if rules is None:
             continue
         values, total = node.values, None
+        if isinstance(rules, Joint):
+            given = [solution.get(a) if type(a) is Node else None for a in node.arguments]
+            total = (
+                rules.push(node.value, values, given, **node.keywords) if any(t is not None for t in given) else None
+            )
+            if total is not None:
+                solution[node] = total
+            continue
         for k, argument in enumerate(node.arguments):
             if type(argument) is Node and rules[k] is not None and argument in solution:
                 op = rules[k](node.value, *values, **node.keywords)

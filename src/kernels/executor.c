@@ -3,6 +3,7 @@
 
 #include "cluster.h"
 #include "functions.h"
+#include "loop.h"
 
 fb_blas fb_blas_table[FB_DTYPES];
 const fb_kernels *fb_kernel_table = fb_kernels_base;
@@ -96,19 +97,100 @@ static fb_view matrix(const fb_operand *o, char *const *slots, int64_t size, int
     return v;
 }
 
-int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char *const *slots, double budget)
+static char *at_place(fb_place place, char **slots) { return slots[place.slot] + place.offset; }
+
+static void set_pointers(const fb_body *body, fb_entry e, char **slots)
+{
+    const int64_t numbers[4] = {e.step, e.step & 1, e.source, e.target};
+    for (int64_t i = 0; i < body->n_moves; i++) {
+        const fb_move *m = body->moves + i;
+        if (e.step == 0 && m->first.slot >= 0)
+            slots[m->slot] = at_place(m->first, slots);
+        else if (e.step == body->length - 1 && m->last.slot >= 0)
+            slots[m->slot] = at_place(m->last, slots);
+        else
+            slots[m->slot] = at_place(m->base, slots) + m->step * numbers[m->by];
+    }
+}
+
+static fb_entry entry_of(const fb_loop *loop, int64_t i)
+{
+    return loop->entries ? loop->entries[i] : (fb_entry){0, (int32_t)i, 0, 0};
+}
+
+/* Runs a loop to its end, or returns 0 with its place in the slots `state`: then it goes on there the next time. */
+static int run_loop(const fb_loop *loop, char **slots, double *budget)
+{
+    int64_t *state = (int64_t *)(slots + loop->state);
+    int64_t i = state[0], at = state[1] - 1;
+    const int64_t n = loop->entries ? loop->n_entries : loop->bodies[0].length;
+    if (at < 0) {
+        if (loop->flag.slot >= 0 && (*at_place(loop->flag, slots) != 0) != loop->wanted)
+            return 1;
+        i = at = 0;
+    }
+    for (; i < n; i++, at = 0) {
+        const fb_entry e = entry_of(loop, i);
+        const fb_body *body = loop->bodies + e.body;
+        set_pointers(body, e, slots);
+        at = fb_run(body->code, at, body->count, slots, budget);
+        if (at < body->count || *budget < 0) {
+            const int is_over = at == body->count;
+            if (is_over && i == n - 1)
+                break;
+            state[0] = i + is_over;
+            state[1] = is_over ? 1 : at + 1;
+            return 0;
+        }
+    }
+    state[0] = state[1] = 0;
+    return 1;
+}
+
+const fb_instruction *fb_take_call(const fb_instruction *code, int64_t *at, int64_t count, char **slots)
+{
+    if (*at >= count)
+        return NULL;
+    const fb_instruction *t = code + *at;
+    if (t->opcode == FB_CALL) {
+        ++*at;
+        return t;
+    }
+    if (t->opcode != FB_LOOP)
+        return NULL;
+    const fb_loop *loop = t->detail;
+    int64_t *state = (int64_t *)(slots + loop->state);
+    if (state[1] == 0)
+        return NULL;
+    const fb_entry e = entry_of(loop, state[0]);
+    const fb_body *body = loop->bodies + e.body;
+    int64_t inside = state[1] - 1;
+    set_pointers(body, e, slots); /* of a step that had not begun */
+    const fb_instruction *call = fb_take_call(body->code, &inside, body->count, slots);
+    state[1] = inside + 1;
+    return call;
+}
+
+int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget)
 {
     for (int64_t at = start; at < count; at++) {
         const fb_instruction *t = code + at;
         if (t->opcode == FB_CLUSTER) {
             fb_cluster_table[t->dtype]((const fb_cluster *)t->detail, slots);
-            budget -= t->cost;
-            if (budget < 0)
+            *budget -= t->cost;
+            if (*budget < 0)
                 return at + 1;
             continue;
         }
         if (t->opcode == FB_CALL)
             return at;
+        if (t->opcode == FB_LOOP) {
+            if (!run_loop((const fb_loop *)t->detail, slots, budget))
+                return at;
+            if (*budget < 0)
+                return at + 1;
+            continue;
+        }
         const fb_kernels *kernels = fb_kernel_table + t->dtype;
         const int64_t size = itemsize[t->dtype];
         for (int64_t i = 0; i < t->batch; i++) {
@@ -136,8 +218,8 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char *c
             char *const c = slots[t->c.slot] + t->c.offset * size;
             fb_map_table[t->dtype][t->then](t->batch * t->m * t->n, c, c);
         }
-        budget -= t->cost;
-        if (budget < 0)
+        *budget -= t->cost;
+        if (*budget < 0)
             return at + 1;
     }
     return count;

@@ -24,6 +24,7 @@ enum fb_opcode {
     FB_FILL,    /* c = 0 */
     FB_CLUSTER, /* an elementwise program, see cluster.h */
     FB_CALL,    /* the caller's: the executor stops in front of it */
+    FB_LOOP,    /* instructions that run several times, see loop.h */
     FB_OPCODES
 };
 
@@ -45,7 +46,7 @@ typedef struct {
     double alpha, beta;
     double cost;       /* estimated flops, for interrupts and the GIL */
     fb_operand a, b, c, d;
-    const void *detail; /* fb_cluster of FB_CLUSTER */
+    const void *detail; /* fb_cluster of FB_CLUSTER, fb_loop of FB_LOOP */
 } fb_instruction;
 
 /* A strided matrix inside a kernel. */
@@ -88,8 +89,8 @@ extern const fb_kernels fb_kernels_avx2[FB_DTYPES];
 /* Chooses the kernels of this CPU; returns the name of the instruction set. */
 const char *fb_choose_kernels(void);
 
-/* Runs code[start:count] on the slots and returns the index of the first instruction that did not run:
- * it stops at a call, and once about `budget` flops are done, so that the caller can look for signals. */
-int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char *const *slots, double budget);
+/* Runs code[start:count] on the slots and returns the index of the first instruction that did not run, or not to its
+ * end: it stops at a call, and once about `budget` flops are done, so that the caller can look for signals. */
+int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget);
 
 #endif

@@ -34,13 +34,33 @@ cdef extern from "tape.h" nogil:
         double alpha, beta, cost
         fb_operand a, b, c, d
         const void *detail
-    int FB_CLUSTER, FB_CALL
+    int FB_CLUSTER, FB_CALL, FB_LOOP
     ctypedef struct fb_blas:
         void *gemm
         void *gemv
     fb_blas fb_blas_table[4]
     const char *fb_choose_kernels()
-    int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double budget)
+    int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget)
+
+cdef extern from "loop.h" nogil:
+    ctypedef struct fb_place:
+        int64_t slot, offset
+    ctypedef struct fb_move:
+        int64_t slot, by, step
+        fb_place base, first, last
+    ctypedef struct fb_body:
+        int64_t length, count, n_moves
+        fb_instruction *code
+        fb_move *moves
+    ctypedef struct fb_entry:
+        int32_t body, step, source, target
+    ctypedef struct fb_loop:
+        int64_t n_bodies, n_entries
+        fb_body *bodies
+        fb_entry *entries
+        fb_place flag
+        int64_t wanted, state
+    const fb_instruction *fb_take_call(const fb_instruction *code, int64_t *at, int64_t count, char **slots)
 
 cdef extern from "functions.h" nogil:
     ctypedef void (*fb_map)(int64_t n, const void *x, void *y) noexcept
@@ -193,6 +213,103 @@ cdef void free_cluster(fb_cluster *t) noexcept:
     free(t)
 
 
+cdef fb_loop *new_loop(tuple given, list calls) except NULL:
+    """A loop from ``(bodies, entries, flag, wanted, state)``.
+
+    A body is ``(length, moves, instructions)``, a move ``(slot, by, step, base, first, last)`` with places ``(slot,
+    bytes)``; entries are an (n, 4) array of int32, or None.
+    """
+    cdef fb_loop *t
+    cdef fb_body *body
+    cdef fb_move *move
+    cdef cnp.ndarray table
+    cdef int i, j
+    bodies, entries, flag, wanted, state = given
+    t = <fb_loop *> calloc(1, sizeof(fb_loop))
+    if t == NULL:
+        raise MemoryError("Tape: no memory for a loop")
+    try:
+        t.bodies = <fb_body *> allocated(len(bodies), sizeof(fb_body))
+        t.n_bodies = len(bodies)
+        t.flag.slot, t.flag.offset = flag
+        t.wanted, t.state = wanted, state
+        if entries is not None:
+            table = entries
+            t.n_entries = len(entries)
+            t.entries = <fb_entry *> allocated(t.n_entries, sizeof(fb_entry))
+            memcpy(t.entries, cnp.PyArray_DATA(table), t.n_entries * sizeof(fb_entry))
+        for i, (length, moves, instructions) in enumerate(bodies):
+            body = t.bodies + i
+            body.length = length
+            body.code = <fb_instruction *> allocated(len(instructions), sizeof(fb_instruction))
+            body.moves = <fb_move *> allocated(len(moves), sizeof(fb_move))
+            body.count, body.n_moves = len(instructions), len(moves)
+            for j, line in enumerate(moves):
+                move = body.moves + j
+                move.slot, move.by, move.step, base, first, last = line
+                move.base.slot, move.base.offset = base
+                move.first.slot, move.first.offset = first
+                move.last.slot, move.last.offset = last
+            fill_code(body.code, instructions, calls)
+    except BaseException:
+        free_loop(t)
+        raise
+    return t
+
+
+cdef void *allocated(int64_t count, size_t size) except NULL:
+    cdef void *memory = calloc(max(count, 1), size)
+    if memory == NULL:
+        raise MemoryError(f"Tape: no memory for {count} parts of {size} bytes")
+    return memory
+
+
+cdef void free_loop(fb_loop *t) noexcept:
+    cdef int64_t i
+    for i in range(t.n_bodies):
+        free_code(t.bodies[i].code, t.bodies[i].count)
+        free(t.bodies[i].moves)
+    free(t.bodies)
+    free(t.entries)
+    free(t)
+
+
+cdef int fill_code(fb_instruction *code, list instructions, list calls) except -1:
+    """Instructions from tuples, see `Tape`; what Python runs is added to the calls."""
+    cdef fb_instruction *t
+    cdef int i
+    for i, line in enumerate(instructions):
+        t = code + i
+        (t.opcode, t.dtype, t.flags, t.then, t.batch, t.m, t.n, t.k, t.alpha, t.beta, t.cost, a, b, c, d,
+         detail) = line
+        t.a.slot, t.a.offset, t.a.rs, t.a.cs, t.a.bs = a
+        t.b.slot, t.b.offset, t.b.rs, t.b.cs, t.b.bs = b
+        t.c.slot, t.c.offset, t.c.rs, t.c.cs, t.c.bs = c
+        t.d.slot, t.d.offset, t.d.rs, t.d.cs, t.d.bs = d
+        if t.opcode == FB_CLUSTER:
+            t.detail = new_cluster(t.dtype, detail)
+        elif t.opcode == FB_LOOP:
+            t.detail = new_loop(detail, calls)
+        elif t.opcode == FB_CALL:
+            t.k = len(calls)
+            calls.append(detail)
+    return 0
+
+
+cdef void free_code(fb_instruction *code, int64_t count) noexcept:
+    cdef int64_t i
+    if code == NULL:
+        return
+    for i in range(count):
+        if code[i].detail == NULL:
+            continue
+        if code[i].opcode == FB_LOOP:
+            free_loop(<fb_loop *> code[i].detail)
+        else:
+            free_cluster(<fb_cluster *> code[i].detail)
+    free(code)
+
+
 cdef class Tape:
     """A plan: instructions over slots, run in one call.
 
@@ -207,10 +324,13 @@ cdef class Tape:
         Kept by reference.
     instructions : list of tuples
         ``(opcode, dtype, flags, then, batch, m, n, k, alpha, beta, cost, a, b, c, d, detail)`` as in tape.h, with
-        operands ``(slot, offset, rs, cs, bs)``; slots number the inputs, the outputs, the constants, then the arena.
-        The detail of a cluster or a call is a tuple, see `new_cluster` and `call`.
+        operands ``(slot, offset, rs, cs, bs)``; slots number the inputs, the outputs, the constants, then the arena,
+        then what loops move. The detail of a cluster, a loop or a call is a tuple, see `new_cluster`, `new_loop` and
+        `call`.
     arena : int
         Bytes of scratch.
+    moving : int
+        How many slots loops need for what they move.
     objects : int
         How many Python objects calls leave for each other.
     report : object, optional
@@ -219,7 +339,7 @@ cdef class Tape:
 
     cdef fb_instruction *code
     cdef int64_t count
-    cdef int n_inputs, n_outputs, n_slots, n_objects
+    cdef int n_inputs, n_outputs, n_slots, n_objects, n_moving
     cdef Layout *layouts            # inputs, then outputs
     cdef tuple scalar_types
     cdef list constants, calls, outputs
@@ -229,12 +349,12 @@ cdef class Tape:
     cdef readonly object report
 
     def __cinit__(self, list inputs, list outputs, list constants, list instructions, int64_t arena,
-                  int objects=0, report=None):
-        cdef fb_instruction *t
+                  int objects=0, report=None, int moving=0):
         cdef int i
         self.n_inputs = <int> len(inputs)
         self.n_outputs = <int> len(outputs)
-        self.n_slots = self.n_inputs + self.n_outputs + <int> len(constants) + 1
+        self.n_moving = moving
+        self.n_slots = self.n_inputs + self.n_outputs + <int> len(constants) + 1 + moving
         self.n_objects = objects
         self.count = len(instructions)
         self.report = report
@@ -248,36 +368,20 @@ cdef class Tape:
         self.scalar_types = tuple([argument[1] if len(argument) == 2 else None for argument in inputs])
         for i, argument in enumerate(inputs + outputs):
             fill_layout(&self.layouts[i], argument)
-        for i, line in enumerate(instructions):
-            t = self.code + i
-            (t.opcode, t.dtype, t.flags, t.then, t.batch, t.m, t.n, t.k, t.alpha, t.beta, t.cost, a, b, c, d,
-             detail) = line
-            t.a.slot, t.a.offset, t.a.rs, t.a.cs, t.a.bs = a
-            t.b.slot, t.b.offset, t.b.rs, t.b.cs, t.b.bs = b
-            t.c.slot, t.c.offset, t.c.rs, t.c.cs, t.c.bs = c
-            t.d.slot, t.d.offset, t.d.rs, t.d.cs, t.d.bs = d
-            if t.opcode == FB_CLUSTER:
-                t.detail = new_cluster(t.dtype, detail)
-            elif t.opcode == FB_CALL:
-                t.k = len(self.calls)
-                self.calls.append(detail)
-            self.cost += t.cost
+        fill_code(self.code, instructions, self.calls)
+        for i in range(self.count):
+            self.cost += self.code[i].cost
         self.header = (self.n_slots + 2 * (self.n_inputs + self.n_outputs)) * 8
         self.header = (self.header + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
         self.workspace = self.header + arena
 
     def __dealloc__(self):
         cdef void *workspace
-        cdef int64_t i
         while self.idle != NULL:
             workspace = self.idle
             self.idle = (<void **> workspace)[0]
             free(((<void **> workspace) - 1)[0])
-        if self.code != NULL:
-            for i in range(self.count):
-                if self.code[i].detail != NULL:
-                    free_cluster(<fb_cluster *> self.code[i].detail)
-        free(self.code)
+        free_code(self.code, self.count)
         free(self.layouts)
 
     cdef char **acquire(self) except NULL:
@@ -350,26 +454,31 @@ cdef class Tape:
         return PyArray_Scalar(self.number_place(slots, i), cnp.PyArray_DescrFromType(typenum), None)
 
     cdef inline void set_constants(self, char **slots) noexcept:
-        cdef int i, first = self.n_inputs + self.n_outputs
-        for i in range(first, self.n_slots - 1):
+        cdef int i, first = self.n_inputs + self.n_outputs, arena = self.n_slots - self.n_moving - 1
+        for i in range(first, arena):
             slots[i] = <char *> cnp.PyArray_DATA(<cnp.ndarray> self.constants[i - first])
-        slots[self.n_slots - 1] = <char *> slots + self.header
+        slots[arena] = <char *> slots + self.header
+        for i in range(arena + 1, self.n_slots):
+            slots[i] = NULL  # no loop is interrupted
 
     cdef int execute(self, char **slots) except -1:
         cdef int64_t at = 0
+        cdef double budget = INFINITY
+        cdef const fb_instruction *call
         cdef list objects
         self.set_constants(slots)
         if self.cost < SMALL:
-            fb_run(self.code, 0, self.count, slots, INFINITY)
+            fb_run(self.code, 0, self.count, slots, &budget)
             return 0
         objects = [None] * self.n_objects
         while True:
-            if at < self.count and self.code[at].opcode == FB_CALL:
-                self.call(slots, self.calls[self.code[at].k], objects)
-                at += 1
+            call = fb_take_call(self.code, &at, self.count, slots)
+            if call != NULL:
+                self.call(slots, self.calls[call.k], objects)
                 continue
             with nogil:
-                at = fb_run(self.code, at, self.count, slots, BUDGET)
+                budget = BUDGET
+                at = fb_run(self.code, at, self.count, slots, &budget)
             if at >= self.count:
                 return 0
             PyErr_CheckSignals()

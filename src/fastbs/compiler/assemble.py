@@ -8,7 +8,8 @@ from .._tape import Tape
 from .._trace import Traced, node_of, steps, trace
 from .arena import place
 from .clusters import AXES, CONSTANT, DIRECT, FIXED, LOAD, TYPES
-from .lowering import CALL, CLUSTER, KERNEL_DTYPES, Lowering, NotLowerable, Object
+from .loops import pruned
+from .lowering import CALL, CLUSTER, KERNEL_DTYPES, LOOP, Lowering, NotLowerable, Object, walk
 from .program import from_nodes
 from .simplify import common_subexpressions, simplify
 from .views import Buffer, View
@@ -19,14 +20,22 @@ MAX_AXES = 8  # of an argument of a tape
 MANY_STEPS = 1000  # of an operator: so long a chain has nothing to simplify that would pay for looking
 NOTHING = (0, 0, 0, 0, 0)
 
-PASSES = {"simplify": simplify, "common_subexpressions": common_subexpressions}
+PASSES = {
+    "simplify": lambda program, optimize: simplify(program),
+    "common_subexpressions": lambda program, optimize: common_subexpressions(program),
+    "pruned": pruned,
+}
 
 
 def optimized(program, passes=tuple(PASSES)):
-    """The program after the passes of these names."""
-    for name in passes:
-        program = PASSES[name](program)
-    return program
+    """The program, and those inside of its steps, after the passes of these names."""
+
+    def optimize(program):
+        for name in passes:
+            program = PASSES[name](program, optimize)
+        return program
+
+    return optimize(program)
 
 
 def lower(function, values, outs=None):
@@ -117,54 +126,85 @@ def assemble(program, inputs, outputs, calls=False, report=None, sums=True):
         sums,
     )
     to.run()
-    temporaries = list(to.buffers["temporary"])
-    offsets, arena = place(
-        [[b.number for b in line.buffers if b.kind == "temporary"] for line in to.code],
-        [buffer.nbytes for buffer in temporaries],
-    )
-    first = {"input": 0, "output": len(inputs), "constant": len(inputs) + len(outputs)}
-    arena_slot = first["constant"] + len(to.buffers["constant"])
+    places = Slots(to, len(inputs), len(outputs))
+    instructions = list(map(places.instruction, to.code))
+    constants = [kept for _, kept in to.buffers["constant"]]
+    return Tape(
+        inputs, outputs, [*constants, *places.tiles.values()], instructions, places.arena + places.scratch,
+        len(to.buffers["object"]), None if report is None else report(to, places.arena), places.moving,
+    )  # fmt: skip
 
-    def slot_of(buffer):
+
+class Slots:
+    """Slots and offsets instead of buffers: the instructions of a `Lowering` as a `Tape` takes them.
+
+    Parameters
+    ----------
+    to : Lowering
+    inputs, outputs : int, how many there are
+    """
+
+    def __init__(self, to, inputs, outputs):
+        self.offsets, self.arena = place(lifetimes(to.code), [buffer.nbytes for buffer in to.buffers["temporary"]])
+        self.tiles = tiles_of_numbers(to)
+        self.first_tile = inputs + outputs + len(to.buffers["constant"])
+        self.arena_slot = self.first_tile + len(self.tiles)
+        self.first = {"input": 0, "output": inputs, "constant": inputs + outputs, "moving": self.arena_slot + 1}
+        self.moving = len(to.buffers["moving"])
+        self.scratch = max(
+            (len(code.scratch) * math.prod(code.tile) * code.real.itemsize for code in clusters_of(to)), default=0
+        )
+
+    def instruction(self, line):
+        detail = DETAILS[line.opcode](self, line.detail) if line.opcode in DETAILS else None
+        operands = [self.operand(given) for given in (line.a, line.b, line.c, line.d or line.c)]
+        return (
+            line.opcode, line.dtype, line.flags, line.then, line.batch, line.m, line.n, line.k, line.alpha, line.beta,
+            line.cost, *operands, detail,
+        )  # fmt: skip
+
+    def slot_of(self, buffer):
         """The slot of a buffer, and its offset there in elements."""
         if buffer.kind == "temporary":
-            return arena_slot, offsets[buffer.number] // buffer.dtype.itemsize
-        return first[buffer.kind] + buffer.number, 0
+            return self.arena_slot, self.offsets[buffer.number] // buffer.dtype.itemsize
+        return self.first[buffer.kind] + buffer.number, 0
 
-    def operand(given):
+    def operand(self, given):
         if given is None:
             return NOTHING
         buffer, offset, rs, cs, bs = given
-        slot, start = slot_of(buffer)
+        slot, start = self.slot_of(buffer)
         return slot, start + offset, rs, cs, bs
 
-    def array(view):
-        """What a call needs to make an array of a view: slot, offset in bytes, shape, strides in bytes, dtype."""
-        slot, start = slot_of(view.buffer)
-        size = view.dtype.itemsize
-        return slot, (start + view.offset) * size, view.shape, tuple([s * size for s in view.strides]), view.dtype
+    def place(self, view):
+        """The slot of a view and its offset there in bytes."""
+        if view is None:
+            return -1, 0
+        slot, start = self.slot_of(view.buffer)
+        return slot, (start + view.offset) * view.dtype.itemsize
 
-    def call(code):
+    def array(self, view):
+        """What a call needs to make an array of a view: slot, offset in bytes, shape, strides in bytes, dtype."""
+        strides = tuple([s * view.dtype.itemsize for s in view.strides])
+        return *self.place(view), view.shape, strides, view.dtype
+
+    def call(self, code):
         arguments = [
-            ("array", array(a)) if type(a) is View else ("object", a.number) if type(a) is Object else ("plain", a)
+            ("array", self.array(a)) if type(a) is View else ("object", a.number) if type(a) is Object else ("plain", a)
             for a in code.arguments
         ]
-        result = ("object", code.result.number) if type(code.result) is Object else ("array", array(code.result))
+        result = ("object", code.result.number) if type(code.result) is Object else ("array", self.array(code.result))
         return code.function, arguments, code.keywords, result, code.where
 
-    tiles = tiles_of_numbers(to)
-    first_tile = arena_slot
-    arena_slot += len(tiles)
-
-    def cluster(code):
+    def cluster(self, code):
         groups = [], [], []  # direct ones, loads, stores
         length, size, real = math.prod(code.tile), code.real.itemsize, KERNEL_DTYPES[code.real]
         registers = [None] * code.registers
         for a in code.accesses:
             if a.kind == CONSTANT:
-                slot, offset, dtype = first_tile + list(tiles).index((repr(a.constant), code.real)), 0, real
+                slot, offset, dtype = self.first_tile + list(self.tiles).index((repr(a.constant), code.real)), 0, real
             else:
-                slot, start = slot_of(a.view.buffer)
+                slot, start = self.slot_of(a.view.buffer)
                 offset, dtype = start + a.view.offset, TYPES[a.view.dtype]
             kind, strides = max(a.kind, LOAD), a.strides or (0,) * AXES
             group = groups[0 if a.place == DIRECT else 1 if kind == LOAD else 2]
@@ -172,26 +212,41 @@ def assemble(program, inputs, outputs, calls=False, report=None, sums=True):
             if a.place == DIRECT:
                 registers[a.register] = slot, offset * size
         for i, register in enumerate(code.scratch):
-            registers[register] = arena_slot, arena + i * length * size
+            registers[register] = self.arena_slot, self.arena + i * length * size
         return code.shape, code.tile, *groups, code.operations, [r for r in registers if r]
 
-    scratch = max((len(c.scratch) * math.prod(c.tile) * c.real.itemsize for c in clusters_of(to)), default=0)
-    instructions = []
-    for line in to.code:
-        detail = cluster(line.detail) if line.opcode == CLUSTER else call(line.detail) if line.opcode == CALL else None
-        instructions.append((
-            line.opcode, line.dtype, line.flags, line.then, line.batch, line.m, line.n, line.k, line.alpha, line.beta,
-            line.cost, operand(line.a), operand(line.b), operand(line.c), operand(line.d or line.c), detail,
-        ))  # fmt: skip
-    constants = [kept for _, kept in to.buffers["constant"]]
-    return Tape(
-        inputs, outputs, [*constants, *tiles.values()], instructions, arena + scratch, to.objects,
-        None if report is None else report(to, arena),
-    )  # fmt: skip
+    def loop(self, code):
+        state = self.first["moving"] + self.moving
+        self.moving += 2
+        bodies = [
+            (body.length, list(map(self.move, body.moves)), list(map(self.instruction, body.code)))
+            for body in code.bodies
+        ]
+        return bodies, code.entries, self.place(code.flag), code.wanted, state
+
+    def move(self, move):
+        slot, _ = self.slot_of(move.slot)
+        return slot, move.by, move.step, *map(self.place, (move.base, move.first, move.last))
+
+
+DETAILS = {CLUSTER: Slots.cluster, CALL: Slots.call, LOOP: Slots.loop}
+
+
+def lifetimes(code):
+    """The temporaries that each instruction names; what a loop takes from outside lives until its end."""
+    uses = []
+    for line in code:
+        named = [b.number for b in line.buffers if b.kind == "temporary"]
+        uses.append(named)
+        if line.opcode == LOOP:
+            for body in line.detail.bodies:
+                uses.extend(lifetimes(body.code))
+            uses.append(named)
+    return uses
 
 
 def clusters_of(to):
-    return [line.detail for line in to.code if line.opcode == CLUSTER]
+    return [line.detail for line in walk(to.code) if line.opcode == CLUSTER]
 
 
 def tiles_of_numbers(to):

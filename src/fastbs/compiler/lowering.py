@@ -18,13 +18,14 @@ from .program import Step
 from .views import Buffer, View, contiguous, has_lines, has_unit_lines, merge
 
 __all__ = [
-    "KERNEL_DTYPES", "SCATTERS", "TABLE", "VIEWS", "VIEW_CONDITIONS", "CallCode", "Instruction",
-    "Lowering", "NotLowerable", "Object", "Product", "Scatter",
+    "CALLED", "KERNEL_DTYPES", "SCATTERS", "SEVERAL", "TABLE", "VIEWS", "VIEW_CONDITIONS", "BodyCode", "CallCode",
+    "Instruction", "LoopCode", "Lowering", "Move", "NotLowerable", "Object", "Product", "Scatter", "walk",
 ]  # fmt: skip
 
 KERNEL_DTYPES = {np.dtype(t): i for i, t in enumerate((np.float32, np.float64, np.complex64, np.complex128))}
 
-COPY, AXPBY, MUL, DIV, GEMM, GEMV, PRODUCT, INNER, FILL, CLUSTER, CALL = range(11)
+COPY, AXPBY, MUL, DIV, GEMM, GEMV, PRODUCT, INNER, FILL, CLUSTER, CALL, LOOP = range(12)
+BY_STEP, BY_PARITY, BY_SOURCE, BY_TARGET = range(4)  # as in loop.h
 CONJ_A, CONJ_B = 1, 2
 
 # Measured crossovers: below these sizes our register-blocked product is faster than BLAS with its packing.
@@ -70,6 +71,8 @@ class Instruction:
             named = [access.view.buffer for access in self.detail.accesses if access.view is not None]
         elif self.opcode == CALL:
             named = [value.buffer for value in (*self.detail.arguments, self.detail.result) if type(value) is View]
+        elif self.opcode == LOOP:
+            named = self.detail.buffers
         return named
 
 
@@ -82,6 +85,67 @@ class CallCode:
     keywords: dict
     result: object  # View, or Object
     where: str | None
+
+
+@dataclass
+class Move:
+    """What a loop moves from step to step: ``slot = base + step * number``, see loop.h; places are views."""
+
+    slot: Buffer
+    by: int
+    step: int  # bytes
+    base: View
+    first: View | None = None
+    last: View | None = None
+
+
+@dataclass
+class BodyCode:
+    """Instructions that a loop repeats."""
+
+    length: int
+    moves: list
+    code: list
+
+
+@dataclass
+class LoopCode:
+    """What a LOOP instruction does."""
+
+    bodies: list
+    entries: np.ndarray | None = None
+    flag: View | None = None
+    wanted: bool = True
+    temporaries: int = 0  # how many there were when its bodies were lowered
+
+    @property
+    def places(self):
+        return [
+            view
+            for body in self.bodies
+            for move in body.moves
+            for view in (move.base, move.first, move.last)
+            if view is not None
+        ] + [self.flag] * (self.flag is not None)
+
+    @property
+    def buffers(self):
+        """What lives from the first step to the last."""
+        inside = [buffer for body in self.bodies for line in body.code for buffer in line.buffers]
+        return [
+            buffer
+            for buffer in (*[view.buffer for view in self.places], *inside)
+            if buffer.kind != "temporary" or buffer.number < self.temporaries
+        ]
+
+
+def walk(code):
+    """All instructions, those inside of loops behind their loop."""
+    for line in code:
+        yield line
+        if line.opcode == LOOP:
+            for body in line.detail.bodies:
+                yield from walk(body.code)
 
 
 @dataclass(frozen=True)
@@ -121,11 +185,13 @@ class Lowering:
         Whether steps without kernels may call back into Python; else they raise `NotLowerable`.
     sums : bool
         Whether sums of products are accumulated by the products. Such a sum cannot become a call.
+    outer : Lowering, optional
+        Of the program around this one: both share their buffers.
     """
 
     first_only: ClassVar[set] = set()  # functions whose further arguments are not operands of a cluster
 
-    def __init__(self, program, inputs, outputs, calls=False, sums=True):
+    def __init__(self, program, inputs, outputs, calls=False, sums=True, outer=None):
         self.program, self.calls, self.accumulates = program, calls, sums
         self.users = program.users()
         self.values = {id(step): view for step, view in zip(program.inputs, inputs, strict=True)}
@@ -134,9 +200,8 @@ class Lowering:
             if type(y) is Step:
                 self.destinations.setdefault(id(y), view)
         self.code = []
-        self.buffers = {"constant": [], "temporary": []}
-        self.constants = {}  # id(array) -> view
-        self.objects = 0
+        self.buffers = {"constant": [], "temporary": [], "moving": [], "object": []} if outer is None else outer.buffers
+        self.constants = {} if outer is None else outer.constants  # id(array) -> view
         self.outputs = outputs
 
     def run(self):
@@ -211,7 +276,7 @@ class Lowering:
             or len(code.operations) != 1
             or code.operations[0][0] >= len(FUNCTIONS)
             or last is None
-            or last.opcode in (CLUSTER, CALL)
+            or last.opcode in (CLUSTER, CALL, LOOP)
             or last.then >= 0
         ):
             return False
@@ -295,7 +360,8 @@ class Lowering:
             return False
         if not VIEW_CONDITIONS.get(step.function, always)(step):
             return False
-        return type(step.arguments[0]) is Step and step.arguments[0].shape is not None
+        x = step.arguments[0]
+        return type(x) is Step and (x.shape is not None or x.function in SEVERAL)
 
     def operand(self, argument, dtype):
         """The view of an argument in a dtype; converted where it has another one."""
@@ -564,11 +630,12 @@ class Lowering:
                 a = self.materialized(a) if type(a) is View and a.conj else a
             arguments.append(a)
         if step.shape is None or step.dtype.hasobject:
-            result = Object(self.objects)
-            self.objects += 1
+            result = Object(len(self.buffers["object"]))
+            self.buffers["object"].append(result)
         else:
             result = self.destination(step)
-        self.emit_call(CallCode(step.function, arguments, step.keywords, result, step.where))
+        function = CALLED.get(step.function, step.function)
+        self.emit_call(CallCode(function, arguments, step.keywords, result, step.where))
         return result
 
     def emit_call(self, code):
@@ -602,6 +669,10 @@ TABLE = {}
 # Functions that are no code, and their views; some are only for steps of which a condition holds.
 VIEWS = {}
 VIEW_CONDITIONS = {}
+# Functions whose results are several views
+SEVERAL = set()
+# Functions that are recorded without being computed -> what a call does
+CALLED = {}
 # Functions whose result is zeros with the first argument added at a basic index: step -> whether it is
 SCATTERS = {}
 

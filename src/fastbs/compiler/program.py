@@ -4,11 +4,13 @@ A `Step` is one function call: its arguments are other steps, or plain values (n
 shapes). Passes make new steps and leave old ones alone; what nothing refers to any more is gone.
 """
 
+import functools
+
 import numpy as np
 
 from .._trace import Node, Traced, node_of
 
-__all__ = ["INPUT", "Program", "Step", "from_nodes"]
+__all__ = ["INPUT", "Program", "Step", "evaluate", "example", "from_nodes", "is_weak", "same_programs"]
 
 INPUT = "input"  # the function of a step that is an argument of the program; its arguments are (number,)
 
@@ -118,7 +120,7 @@ def behind(steps):
     return found
 
 
-def from_nodes(inputs, results, order):
+def from_nodes(inputs, results, order, outer=None):
     """The program of recorded nodes.
 
     Parameters
@@ -127,28 +129,59 @@ def from_nodes(inputs, results, order):
     results : list of Node, and of plain values for results that depend on no input
     order : list of Node
         All steps in execution order, as `fastbs._trace.steps` gives them.
+    outer : list, optional
+        Takes the values of outer traces that are used; they become further inputs. Without it they are an error.
     """
-    new = {}
+    new, further = {}, {}
+
+    def as_input(value, number):
+        x = example(value)
+        return Step(INPUT, (number,), {}, np.shape(x), dtype_of(x), None, is_weak(x))
+
+    def argument(value):
+        if type(value) is Node and id(value) in new:
+            return new[id(value)]
+        if type(value) is not Traced:
+            return value
+        if outer is None:
+            raise TypeError(f"a value of an outer trace, {node_of(value)!r}")
+        node = node_of(value)
+        if id(node) not in further:
+            further[id(node)] = as_input(value, len(inputs) + len(outer))
+            outer.append(value)
+        return further[id(node)]
+
     for i, node in enumerate(inputs):
-        new[id(node)] = Step(INPUT, (i,), {}, np.shape(node.value), dtype_of(node.value), None, is_weak(node.value))
+        new[id(node)] = as_input(node.value, i)
     for node in order:
         if node.function is None:
             continue
-        arguments = tuple([new[id(a)] if type(a) is Node else plain(a) for a in node.arguments])
-        shape, dtype = (None, None) if isinstance(node.value, tuple) else (np.shape(node.value), dtype_of(node.value))
-        new[id(node)] = Step(node.function, arguments, node.keywords, shape, dtype, node.where, is_weak(node.value))
+        arguments = tuple(map(argument, node.arguments))
+        x = example(node.value)
+        shape, dtype = (None, None) if isinstance(x, tuple) else (np.shape(x), dtype_of(x))
+        new[id(node)] = Step(node.function, arguments, node.keywords, shape, dtype, node.where, is_weak(x))
+    outputs = list(map(argument, results))
     return Program(
-        [new[id(node)] for node in inputs],
-        [new[id(y)] if type(y) is Node else y for y in results],
+        [*[new[id(node)] for node in inputs], *further.values()],
+        outputs,
         [new[id(node)] for node in order if node.function is not None],
     )
 
 
-def plain(value):
-    """An argument that is no step of this trace: traced values of outer ones have no place in a program."""
-    if type(value) is Traced:
-        raise TypeError(f"a value of an outer trace, {node_of(value)!r}")
+def example(value):
+    """The plain value at the bottom of a traced one."""
+    while type(value) is Traced:
+        value = value.value
     return value
+
+
+def evaluate(program, values):
+    """The outputs of a program for these inputs, in NumPy; the values may be traced."""
+    known = {id(step): value for step, value in zip(program.inputs, values, strict=True)}
+    for step in program.steps:
+        arguments = [known[id(a)] if type(a) is Step else a for a in step.arguments]
+        known[id(step)] = step.function(*arguments, **step.keywords)
+    return [known[id(y)] if type(y) is Step else y for y in program.outputs]
 
 
 def dtype_of(value):
@@ -157,3 +190,37 @@ def dtype_of(value):
 
 def is_weak(value):
     return type(value) in (float, int, complex, bool)
+
+
+def same_programs(a, b, number=None, number_again=None):
+    """Whether two programs make the same steps of the same values; also of what programs consist of.
+
+    Values that nothing is known of are the same if their types are.
+    """
+    if type(a) is not type(b):
+        return False
+    if type(a) is Step:
+        return number[id(a)] == number_again[id(b)]
+    if type(a) is Program:
+        number, number_again = ({id(x): i for i, x in enumerate([*p.inputs, *p.steps])} for p in (a, b))
+        same = functools.partial(same_programs, number=number, number_again=number_again)
+        return (
+            len(a.steps) == len(b.steps)
+            and all(
+                x.function is y.function and same(x.arguments, y.arguments) and same(x.keywords, y.keywords)
+                for x, y in zip(a.steps, b.steps, strict=True)
+            )
+            and same(a.outputs, b.outputs)
+        )
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(same_programs(x, y, number, number_again) for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same_programs(x, b[key], number, number_again) for key, x in a.items())
+    if isinstance(a, slice):
+        return same_programs((a.start, a.stop, a.step), (b.start, b.stop, b.step), number, number_again)
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+    if isinstance(a, (bool, int, float, complex, str, np.generic)):
+        return a == b or (a != a and b != b)
+    programs = [getattr(x, "programs", None) for x in (a, b)]  # of a loop or a choice
+    return same_programs(*programs) if programs[0] is not None else True

@@ -1,6 +1,6 @@
 """What a plan does, as text."""
 
-from .lowering import CALL, CLUSTER
+from .lowering import CALL, CLUSTER, LOOP, walk
 
 __all__ = ["Report"]
 
@@ -11,14 +11,14 @@ class Report:
     """What a plan does, as text."""
 
     def __init__(self, lowering, arena):
-        code = lowering.code
+        code = list(walk(lowering.code))
         self.instructions = len(code)
-        self.flops = sum(line.cost for line in code if line.opcode != CALL)
+        self.flops = sum(line.cost for line in lowering.code if line.opcode != CALL)
         self.arena = arena
         self.constants = sum(kept.nbytes for _, kept in lowering.buffers["constant"])
         self.calls = [line.detail for line in code if line.opcode == CALL]
         self.clusters = [line.detail for line in code if line.opcode == CLUSTER]
-        self.lines = [describe(line) for line in code]
+        self.lines = list(described(lowering.code))
 
     def __str__(self):
         fused = sum(len(cluster.names) for cluster in self.clusters)
@@ -31,10 +31,21 @@ class Report:
         return "\n".join([*lines, *(f"  {line}" for line in self.lines)])
 
 
+def described(code, indent=""):
+    """The lines of a report, those inside of loops indented."""
+    for line in code:
+        yield indent + describe(line)
+        if line.opcode == LOOP:
+            for body in line.detail.bodies:
+                yield from described(body.code, indent + "  ")
+
+
 def describe(line):
     """One line of a report for an instruction."""
-    names = ["copy", "axpby", "multiply", "divide", "gemm", "gemv", "product", "inner", "fill", "cluster", "call"]
-    name = names[line.opcode]
+    if line.opcode == LOOP:
+        times = line.detail.bodies[0].length
+        return f"loop, {times} times" if line.detail.flag is None else f"if {'not ' * (not line.detail.wanted)}the flag"
+    name = NAMES[line.opcode]
     if line.opcode == CLUSTER:
         axes = " x ".join(str(n) for n in line.detail.shape if n != 1) or "1"
         return f"cluster {axes} ({line.detail.real}): {', '.join(line.detail.names)}"

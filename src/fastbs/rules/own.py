@@ -1,14 +1,11 @@
-"""A user's own functions with their derivatives, and control flow written as functions."""
+"""A user's own functions with their derivatives."""
 
 import functools
 
-import numpy as np
-import optree
-
-from .._trace import Traced, is_replayed
+from .._trace import Traced
 from .table import RULES, record
 
-__all__ = ["cond", "rule", "scan"]
+__all__ = ["rule"]
 
 
 def rule(function=None, operators=None):
@@ -66,46 +63,3 @@ class OneCall:
 
     def __len__(self):
         return 2**31 - 1  # as many arguments as the function has
-
-
-def scan(step, state, xs):
-    """A loop as a function: ``state, y_i = step(state, xs[i])``; returns the last state and the stacked y.
-
-    Parameters
-    ----------
-    step : callable, ``(state, x) -> (state, y)``
-    state : array, number, or nested lists, tuples and dicts of them
-    xs : arrays with the steps on their first axis, or nested containers of them
-
-    Examples
-    --------
-    >>> import numpy as np, fastbs as fb
-    >>> fb.scan(lambda s, x: (s + x, s * x), 0.0, np.array([1.0, 2.0, 3.0]))
-    (np.float64(6.0), array([0., 2., 9.]))
-    """
-    leaves, structure = optree.tree_flatten(xs)
-    lengths = {len(x) for x in leaves}
-    if len(lengths) != 1:
-        raise ValueError(f"scan: all arrays of xs must have one length because they are stepped through; got {lengths}")
-    ys = []
-    for i in range(lengths.pop()):
-        state, y = step(state, optree.tree_unflatten(structure, [x[i] for x in leaves]))
-        ys.append(y)
-    return state, optree.tree_map(lambda *parts: np.stack(parts), *ys) if ys else None
-
-
-def cond(flag, f, g, *arguments):
-    """``f(*arguments)`` if the flag is true, else ``g(*arguments)``.
-
-    Under `compile` both are computed, and the flag selects among the results.
-
-    Examples
-    --------
-    >>> import numpy as np, fastbs as fb
-    >>> fb.grad(lambda x: fb.cond(x > 0, np.sin, np.cos, x))(0.0).round(3)
-    np.float64(-0.0)
-    """
-    if type(flag) is Traced and is_replayed(flag):
-        # a tape computes both, and takes one of them each time it runs
-        return optree.tree_map(functools.partial(np.where, flag), f(*arguments), g(*arguments))
-    return f(*arguments) if flag else g(*arguments)

@@ -12,7 +12,10 @@ from .._trace import Traced, call, record
 from ..operator import Operator
 from .table import RULES, functions
 
-__all__ = ["as_array", "dispatched", "holomorphic", "record_several", "variadic"]
+__all__ = [
+    "Joint", "Results", "as_array", "dispatched", "holomorphic", "is_differentiable", "item", "record_several",
+    "variadic",
+]  # fmt: skip
 
 
 def as_array(a):
@@ -125,3 +128,60 @@ def holomorphic(rule, k):
         return op
 
     return complex_rule
+
+
+class Results(tuple):
+    """The results of a step, which remembers what was pulled back last."""
+
+    pulled = None, None  # a cotangent, and those of the arguments
+
+
+class Joint:
+    """The rules of all arguments of a function with several results, which are cheaper together.
+
+    Parameters
+    ----------
+    pull : callable, ``(results, arguments, cotangents, **keywords) -> list``
+        One cotangent an argument, None for zero.
+    push : callable, ``(results, arguments, tangents, **keywords) -> tuple``
+        One tangent a result, None for zero.
+    """
+
+    def __init__(self, pull, push):
+        self.pull, self.push = pull, push
+
+    def __getitem__(self, k):
+        def rule(y, *x, **keywords):
+            return JointTerm(self, k, y, x, keywords) if is_differentiable(x[k]) else None
+
+        return rule
+
+
+class JointTerm(Operator):
+    """The derivative with respect to one argument; all terms share what is pulled back."""
+
+    def __init__(self, rules, k, results, arguments, keywords):
+        self.__dict__.update(
+            rules=rules, k=k, results=results, arguments=arguments, keywords=keywords,
+            shape_in=np.shape(arguments[k]), shape_out=None, name=f"J[{k}]",
+        )  # fmt: skip
+
+    def apply(self, X):
+        tangents = [X if i == self.k else None for i in range(len(self.arguments))]
+        return self.rules.push(self.results, self.arguments, tangents, **self.keywords)
+
+    def apply_adjoint(self, Y):
+        known, terms = self.results.pulled
+        if known is not Y:
+            terms = self.rules.pull(self.results, self.arguments, Y, **self.keywords)
+            self.results.pulled = Y, terms
+        return terms[self.k]
+
+    def adjoint(self):
+        return Operator(self.apply_adjoint, self.apply, self.name + "ᴴ", self.shape_out, self.shape_in)
+
+    transposed = adjoint
+
+
+def is_differentiable(x):
+    return (x.dtype if hasattr(x, "dtype") else np.result_type(x)).kind in "fc"
