@@ -50,3 +50,73 @@ def test_manifolds(capsys):
         assert np.linalg.norm(T @ gradient) < 1e-4
         assert loss(T.retract(T @ (1e-3 * v))) > loss(X)
     assert found["stiefel"][1].T @ found["stiefel"][1] == pytest.approx(np.eye(8), abs=1e-13)
+
+
+def test_digits(capsys):
+    module = example("digits")
+    difference, right = module.main(hidden=(8,), iterations=20)
+    assert difference < 1e-13
+    assert right > 0.6
+    assert "by hand" in capsys.readouterr().out
+
+
+def test_gaussian_process(capsys):
+    module = example("gaussian_process")
+    theta, P, z, *errors = module.main(points=60, held_out=20, iterations=10)
+    assert np.isfinite(errors).all()
+    assert "km north" in capsys.readouterr().out
+    v = np.array([0.3, -0.2, 0.5, 0.4])
+
+    def f(theta):
+        return module.negative_log_likelihood(theta, P, z)
+
+    assert fb.grad(f)(theta + v) @ v == pytest.approx(slope(f, theta + v, v, 1e-3), rel=1e-8)
+
+
+@pytest.mark.parametrize("steps", [16, pytest.param(1000, marks=pytest.mark.slow)])
+def test_rnn(steps, capsys):
+    module = example("rnn")
+    first, last = module.main(steps=steps, batch=4, width=6, iterations=20)
+    assert last < first
+    assert f"{steps} steps" in capsys.readouterr().out
+
+
+def test_rnn_of_1000_steps():
+    module, rng = example("rnn"), np.random.default_rng(0)
+    data = module.sequences(1000, 2)
+    p = module.initial(5, rng)
+    v = [rng.normal(size=x.shape) for x in p]
+    value, gradient = fb.value_and_grad(module.loss)(p, *data)
+
+    def along(t):
+        return module.loss([x + t * dx for x, dx in zip(p, v, strict=True)], *data)
+
+    assert value == along(0)
+    assert sum(map(np.vdot, gradient, v)) == pytest.approx(slope(along, 0.0, 1.0, 1e-4), rel=1e-7)
+
+
+def test_lotka_volterra(capsys):
+    module = example("lotka_volterra")
+    p = module.main(steps=40)
+    assert np.exp(p[:4]) == pytest.approx([0.55, 0.028, 0.80, 0.024], rel=0.05)
+    assert "RK4" in capsys.readouterr().out
+    v = np.array([0.1, -0.2, 0.1, 0.3, -0.1, 0.2])
+    gradient = fb.grad(module.loss)(module.START, 1000)
+    assert gradient @ v == pytest.approx(slope(lambda x: module.loss(x, 1000), module.START, v, 1e-3), rel=1e-8)
+
+
+def test_bundle_adjustment(capsys):
+    module = example("bundle_adjustment")
+    history, J = module.main(n_cameras=6, n_points=40, iterations=6)
+    assert history[-1] < 0.5 < history[0]
+    assert J.nnz == 8 * J.shape[0]
+    assert "sights" in capsys.readouterr().out
+    cameras, points, seen, pixels = module.scene(4, 10, np.random.default_rng(1))
+    rows = fb.jacobian(module.residual, argnums=(0, 1), sparse=True)(cameras, points, seen, pixels)
+    for k, x in enumerate((cameras, points)):
+        v = np.random.default_rng(2).normal(size=x.shape)
+
+        def f(x, k=k):
+            return module.residual(*((x, points) if k == 0 else (cameras, x)), seen, pixels)
+
+        np.testing.assert_allclose(rows[k] @ v.ravel(), complex_slope(f, x, v), rtol=1e-9, atol=1e-9)
