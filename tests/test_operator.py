@@ -576,6 +576,18 @@ def test_time_is_linear_in_the_number_of_operators(combine, step):
     assert many < 24 * few  # 8 if linear, 64 if quadratic
 
 
+@pytest.mark.parametrize("twin", ["H", "T"])
+def test_adjoints_of_nested_composites_take_linear_time(twin):
+    def work(n):  # from new parts each time, since parts keep their adjoints
+        op = fb.Identity()
+        for _ in range(n):
+            op = (op + fb.Left(B)) @ fb.Left(C)
+        return getattr(op, twin)
+
+    few, many = seconds(lambda: work(200)), seconds(lambda: work(1_600))
+    assert many < 24 * few  # 8 if linear, 64 if quadratic
+
+
 def test_lazily_nested_sums_and_products():
     # Horner's rule: the composite is as deep as the polynomial is long
     op = fb.Identity()

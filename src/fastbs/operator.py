@@ -205,14 +205,22 @@ class Operator(TapedOperator):
     def _twin(self, name, make):
         # The one that is asked keeps the other, which only refers back weakly: no reference cycle keeps
         # large arrays alive, and A.H.H is A as long as anybody can look.
+        twin = self._kept_twin(name)
+        if twin is None:
+            if self.depth > DEEP:
+                for part in parts_of(self):  # the innermost first, so that each finds those of its own parts
+                    part._new_twin(name, getattr(part, make.__name__))
+            twin = self._new_twin(name, make)
+        return twin
+
+    def _kept_twin(self, name):
         twin = self.__dict__.get(name)
-        if twin is not None:
-            return twin
-        if self.depth > DEEP:
-            for part in parts_of(self):
-                part._twin(name, getattr(part, make.__name__))
-        back = self.__dict__.get("_back" + name)
-        twin = back() if back is not None else None
+        if twin is None and (back := self.__dict__.get("_back" + name)) is not None:
+            twin = back()
+        return twin
+
+    def _new_twin(self, name, make):
+        twin = self._kept_twin(name)
         if twin is None:
             twin = make()
             if twin is not self:
