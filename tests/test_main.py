@@ -13,6 +13,7 @@ import pytest
 import fastbs as fb
 import fastbs.__main__ as command
 from fastbs.__main__ import main
+from fastbs.tour.pictures import Pictures
 
 
 def csv_text(n, target, header="length,width,kind"):
@@ -105,6 +106,20 @@ def test_pictures_of_digits(tmp_path, capsys):
         assert all(400 <= side <= 2000 for side in png_size(path))
         assert path.stat().st_size > 5000
         assert str(path) in out
+
+
+def test_the_losses_at_the_end_stand_apart_and_the_axis_has_plain_numbers(tmp_path):
+    pictures = Pictures(tmp_path)
+    pictures.losses([(0.8, 0.9), (0.167, 0.169)])
+    figure = pictures._figures["loss"]
+    figure.canvas.draw()
+    (ax,) = figure.axes
+    assert [text.get_text() for text in ax.get_legend().texts] == [
+        "training: 0.167 at the end", "held out: 0.169 at the end",
+    ]  # fmt: skip
+    labels = {label.get_text() for label in ax.get_yticklabels(which="both")} - {""}
+    assert {"0.2", "0.6"} <= labels
+    assert not any("times" in label for label in labels)
 
 
 @pytest.mark.parametrize(

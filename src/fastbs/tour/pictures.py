@@ -83,13 +83,10 @@ class Pictures:
         """Training and held-out loss over the iterations of the optimizer."""
         (ax,) = self._axes("loss", (6.4, 4))
         for values, label, color in zip(np.transpose(losses), ("training", "held out"), (BLUE, RED), strict=True):
-            ax.semilogy(values, color=color, label=label)
-            ax.annotate(
-                f"{values[-1]:.3g}", (len(values) - 1, values[-1]), (4, 0), textcoords="offset points",
-                va="center", color=color,
-            )  # fmt: skip
+            ax.semilogy(values, color=color, label=f"{label}: {values[-1]:.3g} at the end")
         ax.set(xlabel="iteration of L-BFGS-B", ylabel="loss, without the penalty")
         ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter("{x:g}" if np.max(losses) < 10 * np.min(losses) else "")
         ax.legend(frameon=False)
         ax.grid(color="#e6e6e6")
         ax.spines[["top", "right"]].set_visible(False)
