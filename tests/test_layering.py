@@ -23,13 +23,13 @@ LAYERS = [
     "tapes",  # operators -> tapes
     "operator",
     "composites",
-    "operators testing",
+    "operators",
     "blocks rules manifolds",
     "solvers system scipy lowerings",
     "jacobian signatures control",
     "compiled sparse",
     "derivatives",
-    "program",
+    "program testing",
     "__init__",  # the public names; the tour is a user of them
     "tour",
     "__main__",

@@ -1,17 +1,19 @@
-"""Tests for operators, the package's own and a user's: the dense oracle and the adjoint test.
+"""Tests for operators and programs, the package's own and a user's: dense oracle, adjoint and gradient test.
 
-Both apply the operator to plain arrays, one at a time, and know nothing of how it computes. They raise
+They apply the operator or program to plain arrays, and know nothing of how it is computed. They raise
 `AssertionError` with the numbers that disagree.
 """
 
 import numpy as np
+import optree
 
 from .arguments import is_array
-from .errors import ShapeError
+from .derivatives import jvp, vjp
+from .errors import DtypeError, ShapeError
 from .operator import vec
 from .shapes import text
 
-__all__ = ["check_adjoint", "dense"]
+__all__ = ["check_adjoint", "check_gradient", "dense"]
 
 FREE = (3, 4, 2, 5)  # lengths of free axes where the caller does not choose
 
@@ -133,6 +135,103 @@ def check_adjoint(op, shape_in=None, *, dtype=None, rng=0, tolerance=None):
         check_stack(op.H, Y, random_array(rng, np.shape(Y), dtype), tolerance, "A.H")
 
 
+def check_gradient(f, *args, argnums=None, rng=0, step=None, tolerance=None):
+    """Test the derivatives of a program along a random direction v, with a random cotangent g of its results.
+
+    ``J v = (8 (f(x + h v) - f(x - h v)) - (f(x + 2h v) - f(x - 2h v))) / 12h`` up to h^4, where J v is that of
+    `fastbs.jvp`, and ``<g, J v> = <J^T g, v>``, where J^T g is that of `fastbs.vjp`.
+
+    Parameters
+    ----------
+    f : callable
+        Of arrays, numbers and nested containers of them; its results are real.
+    *args
+        Where it is tested; f must be smooth up to 2h v away.
+    argnums : int or tuple of int, optional
+        Positions of the arguments to differentiate; all that hold floats alone by default.
+    rng : int or numpy.random.Generator, optional
+        Seed or source of v and g, which are normal.
+    step : float, optional
+        h; by default ``eps**(1/5)`` with the rounding unit eps of the arguments and results, 7e-4 in float64.
+    tolerance : float, optional
+        Of J v relative to ``|J v|``, beyond the rounding of the differences; ``sqrt(eps)`` by default.
+
+    Raises
+    ------
+    AssertionError
+        If a law does not hold; the message has both sides.
+    DtypeError
+        If no argument holds floats.
+
+    Cost is a pullback, a pushforward and four calls of f.
+
+    Examples
+    --------
+    >>> import numpy as np, fastbs as fb
+    >>> from fastbs.testing import check_gradient
+    >>> check_gradient(lambda W, x: np.sum(np.tanh(W @ x)), np.eye(2), np.array([0.1, 0.2]))
+    >>> check_gradient(lambda x: x * fb.stop_gradient(x), 3.0)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    AssertionError: check_gradient: J v must be the difference quotient of result 0 within 1.5e-08; got 0.37...
+    """
+    rng = np.random.default_rng(rng)
+    if argnums is None:
+        argnums = tuple(i for i, x in enumerate(args) if holds_floats(x))
+    argnums = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not argnums:
+        raise DtypeError(
+            f"check_gradient: some argument must hold floats because f is differentiated; got "
+            f"{', '.join(type(x).__name__ for x in args) or 'no arguments'}"
+        )
+
+    def of(*primals):
+        full = list(args)
+        for i, x in zip(argnums, primals, strict=True):
+            full[i] = x
+        return f(*full)
+
+    def moved(s):
+        values = [np.asarray(x + s * t, np.result_type(x))[()] for x, t in zip(leaves, v, strict=True)]
+        return [np.asarray(y) for y in optree.tree_leaves(of(*optree.tree_unflatten(structure, values)))]
+
+    primals = tuple(args[i] for i in argnums)
+    leaves, structure = optree.tree_flatten(primals)
+    v = [random_array(rng, np.shape(x), np.result_type(x)) for x in leaves]
+    value, pullback = vjp(of, *primals)
+    results, out_structure = optree.tree_flatten(value)
+    g = [random_array(rng, np.shape(y), np.result_type(y)) for y in results]
+    JT_g = optree.tree_leaves(pullback(optree.tree_unflatten(out_structure, g)))
+    J_v = optree.tree_leaves(jvp(of, primals, optree.tree_unflatten(structure, v))[1])
+    eps = max(rounding(np.asarray(x)) for x in (*leaves, *results))
+    h = eps**0.2 if step is None else step
+    tolerance = eps**0.5 if tolerance is None else tolerance
+    for i, (t, y, *at) in enumerate(zip(J_v, results, *map(moved, (h, -h, 2 * h, -2 * h)), strict=True)):
+        quotient = (8 * (at[0] - at[1]) - (at[2] - at[3])) / (12 * h)
+        allowed = tolerance * (norm(t) + norm(quotient)) + 10 * eps * norm(y) / h
+        law = f"J v must be the difference quotient of result {i} within {tolerance:.1e}"
+        expect(norm(t - quotient) <= allowed, law, f"{brief(t)} and {brief(quotient)}", "check_gradient")
+    left = sum(float(product(a, b)) for a, b in zip(g, J_v, strict=True))
+    right = sum(float(product(a, b)) for a, b in zip(JT_g, v, strict=True))
+    scale = sum(norm(a) * norm(b) for pairs in ((g, J_v), (JT_g, v)) for a, b in zip(*pairs, strict=True))
+    agree = bool(abs(left - right) <= 1000 * eps * scale)
+    expect(agree, "<g, J v> must be <J^T g, v>", f"{left} and {right}", "check_gradient")
+
+
+def holds_floats(x):
+    """Whether all leaves of an argument are real floats, and there are some."""
+    leaves = optree.tree_leaves(x)
+    return bool(leaves) and all(
+        isinstance(leaf, (float, np.floating)) or (is_array(leaf) and np.dtype(leaf.dtype).kind == "f")
+        for leaf in leaves
+    )
+
+
+def brief(x):
+    """A number, or the norm of an array."""
+    return f"{float(x)}" if np.ndim(x) == 0 else f"an array of norm {norm(x)}"
+
+
 def check_stack(op, X, Z, tolerance, name):
     """A stack of two directions gives the stack of the two results."""
     close(op @ np.stack([X, Z]), np.stack([op @ X, op @ Z]), tolerance, f"{name} [X, Z] must be [{name} X, {name} Z]")
@@ -148,9 +247,9 @@ def close(found, expected, tolerance, law):
     )
 
 
-def expect(holds, law, actual):
+def expect(holds, law, actual, where="check_adjoint"):
     if not holds:
-        raise AssertionError(f"check_adjoint: {law}; got {actual}")
+        raise AssertionError(f"{where}: {law}; got {actual}")
 
 
 def dtype_of(op):
