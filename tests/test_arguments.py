@@ -114,3 +114,10 @@ def test_matrices_have_two_axes():
     for value, shape in ((3.0, r"\(\)"), (np.ones(3), r"\(3,\)"), (np.ones((1, 2, 3)), r"\(1, 2, 3\)")):
         with pytest.raises(ShapeError, match=rf"Left: B must be a matrix because it multiplies one; got shape {shape}"):
             as_matrix(value, "Left: B")
+
+
+def test_ragged_lists_are_refused():
+    with pytest.raises(
+        ShapeError, match=r"Left: B must be rectangular because it is an array; got \[\[1, 2\], \[3\]\]"
+    ):
+        fb.Left([[1, 2], [3]])

@@ -598,3 +598,11 @@ def test_lazily_nested_sums_and_products():
         assert_allclose(op @ X, expected)
     assert_allclose(op.H @ X, np.linalg.solve(np.eye(3) - B.T / 10, X))
     assert str(op) == "…"
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_unvec_needs_all_elements(count):
+    with pytest.raises(
+        fb.ShapeError, match=rf"unvec: x must have 4 elements because the shape is \(2, 2\); got {count}"
+    ):
+        fb.unvec(np.ones(count), (2, 2))

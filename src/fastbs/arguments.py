@@ -58,7 +58,10 @@ def as_array(value, where, sparse=False):
             f"{where} must be a plain array because masks are not propagated; got a masked array, pass .filled(value)"
         )
     if isinstance(value, np.matrix) or not is_array(value):
-        value = np.asarray(value)
+        try:
+            value = np.asarray(value)
+        except ValueError as error:
+            raise ShapeError(f"{where} must be rectangular because it is an array; got {value!r:.60}") from error
     if np.dtype(value.dtype).kind not in KINDS:
         raise DtypeError(f"{where} must be numeric because it is multiplied; got dtype {value.dtype}")
     return value

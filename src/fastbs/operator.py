@@ -55,6 +55,11 @@ def unvec(x, shape):
     x : array of as many elements as the shape has
     shape : tuple of int
 
+    Raises
+    ------
+    ShapeError
+        If x has more or fewer elements.
+
     Examples
     --------
     >>> import numpy as np, fastbs as fb
@@ -62,7 +67,12 @@ def unvec(x, shape):
     array([[1, 3],
            [2, 4]])
     """
-    return np.transpose(np.reshape(x, tuple(shape)[::-1]))
+    try:
+        return np.transpose(np.reshape(x, tuple(shape)[::-1]))
+    except ValueError:
+        raise ShapeError(
+            f"unvec: x must have {math.prod(shape)} elements because the shape is {text(shape)}; got {np.size(x)}"
+        ) from None
 
 
 class Operator(TapedOperator):
