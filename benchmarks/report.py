@@ -7,6 +7,7 @@ Usage::
     python -m benchmarks.report kernels        # own products against BLAS, own functions against NumPy
     python -m benchmarks.report networks       # compiled gradients against the BLAS floor, NumPy by hand, JAX, PyTorch
     python -m benchmarks.report graphs         # sweeps over graphs against kept LU factors
+    python -m benchmarks.report loops          # compiled gradients of loops of 1,000 steps against JAX
     python -m benchmarks.report kronecker      # Kronecker chains against fastkron and opt_einsum
     python -m benchmarks.report operators --rounds 41 --sizes 4 64
 
@@ -21,6 +22,7 @@ import numpy as np
 from . import graph_cases as graphs
 from . import kernel_cases as kernels
 from . import kronecker_cases as kronecker
+from . import loop_cases as loops
 from . import network_cases as networks
 from . import operator_cases as operators
 from .backslash_cases import Chain, Network, rivals_of
@@ -153,6 +155,29 @@ def report_graphs(sizes, rounds):
     return missed + row(graphs.NODES[-1], result, "order", "sweep", graphs.ORDER)
 
 
+def report_loops(sizes, rounds):
+    """Print one row per loop and dtype, and one for the time to compile it; return how many bounds are missed."""
+    missed = 0
+    line = "{:<16}{:<9}{:>9}  {:<15}{:>9}  {:>8}  {:<22}  {}"
+    print(line.format("loop", "dtype", "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+
+    def row(case, dtype, result, name, reference, bound):
+        ratio = result.ratio(name, reference)
+        times = [format_seconds(result.seconds(rival)) for rival in (name, reference)]
+        verdict = "PASS" if ratio.meets(bound) else "MISS"
+        print(line.format(case, dtype, times[0], reference, times[1], bound, str(ratio), verdict), flush=True)
+        return not ratio.meets(bound)
+
+    for case in loops.CASES:
+        for dtype in (np.float64, np.float32):
+            rivals = loops.rivals(case, dtype)
+            result = compare(rivals, "fastbs", rounds, target=1e-2)
+            missed += sum(row(case, dtype.__name__, result, "fastbs", name, loops.BOUND) for name in [*rivals][1:])
+        result = compare(loops.compilers(case), "10 steps", rounds, target=5e-2)
+        missed += row(case, "compile", result, "1000 steps", "10 steps", loops.GROWTH)
+    return missed
+
+
 def report_kronecker(sizes, rounds):
     """Print one row per chain, against the better of the peers that are installed; return how many are missed."""
     missed = 0
@@ -182,6 +207,7 @@ REPORTS = {
     "networks": report_networks,
     "graphs": report_graphs,
     "kronecker": report_kronecker,
+    "loops": report_loops,
 }
 
 

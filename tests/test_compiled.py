@@ -116,6 +116,7 @@ PROGRAMS = {
     "hessian": (fb.hessian(lambda x: np.sum(np.tanh(x) ** 2) * np.prod(x)), x),
     "hvp": (fb.hvp(lambda x: np.sum(np.exp(x) * x[::-1])), x, y),
     "jvp": (lambda x, v: fb.jvp(lambda x: np.sin(x) @ x, (x,), (v,)), x, y),
+    "like": (lambda x: (np.zeros_like(x), np.ones_like(x), np.ones_like(x, dtype=int)), x),
     "scan": (fb.grad(lambda x: fb.scan(lambda s, t: (np.tanh(s + t), s * t), 0.5, x)[0]), x),
     "cond": (fb.grad(lambda x: fb.cond(x[0] > 0, lambda x: np.sum(x**2), lambda x: np.sum(np.cos(x)), x)), x),
     "column sums": (fb.grad(lambda A: np.sum(np.tanh(A + np.ones((4, 1)) * np.mean(A, axis=0)) ** 2)), A),

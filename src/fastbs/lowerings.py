@@ -79,6 +79,22 @@ TABLE[add_at] = lower_add_at
 SCATTERS[add_at] = has_basic_index
 
 
+# Arrays of one number
+
+
+def lower_number(x):
+    def emit(to, step):
+        out = to.destination(step)
+        to.copy(to.constant(np.full((), x, step.dtype)).broadcast(step.shape), out)
+        return out
+
+    return emit
+
+
+TABLE[np.zeros_like] = lower_number(0)
+TABLE[np.ones_like] = lower_number(1)
+
+
 # x[index] = v, by value
 
 

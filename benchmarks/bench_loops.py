@@ -1,0 +1,53 @@
+"""Compiled gradients of loops of 1,000 steps, against jax.lax.scan."""
+
+import numpy as np
+
+from .loop_cases import CASES, compilers, rivals
+from .paired import compare
+
+DTYPES = ("float64", "float32")
+
+
+class Loop:
+    params = (tuple(CASES), DTYPES, ("fastbs", "jax"))
+    param_names = ("loop", "dtype", "rival")
+
+    def setup(self, case, dtype, rival):
+        found = rivals(case, np.dtype(dtype).type)
+        if rival not in found:
+            raise NotImplementedError  # asv's word for "skip"
+        self.run = found[rival]
+        self.run()
+
+    def time_gradient(self, case, dtype, rival):
+        self.run()
+
+    def peakmem_gradient(self, case, dtype, rival):
+        self.run()
+
+
+class Compiling:
+    """Making a plan, for 10 steps and for 1,000."""
+
+    params = (tuple(CASES), ("10 steps", "1000 steps"))
+    param_names = ("loop", "length")
+
+    def setup(self, case, length):
+        self.run = compilers(case)[length]
+
+    def time_compile(self, case, length):
+        self.run()
+
+
+class Ratio:
+    """Paired ratios to jax.jit, tracked from commit to commit."""
+
+    params = (tuple(CASES), DTYPES)
+    param_names = ("loop", "dtype")
+    unit = "of jax.jit's time"
+
+    def track_to_jax(self, case, dtype):
+        found = rivals(case, np.dtype(dtype).type)
+        if "jax" not in found:
+            raise NotImplementedError
+        return compare(found, "jax", target=1e-2).ratio("fastbs").median
