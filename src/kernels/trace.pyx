@@ -186,6 +186,16 @@ def node_of(Traced traced):
     return traced.current()
 
 
+def traced(Node node):
+    """The value that a step made."""
+    return wrap(node)
+
+
+def steps_made():
+    """How many steps were recorded so far; later ones have larger serial numbers."""
+    return serial
+
+
 def record(function, arguments, keywords=None):
     """Compute ``function(*arguments, **keywords)`` on the values of the innermost trace and remember the step.
 

@@ -5,10 +5,11 @@ shapes). Passes make new steps and leave old ones alone; what nothing refers to 
 """
 
 import functools
+import math
 
 import numpy as np
 
-from .._trace import Node, Traced, node_of
+from .._trace import Node, Traced, node_of, traced
 
 __all__ = ["INPUT", "Program", "Step", "evaluate", "example", "from_nodes", "is_weak", "same_programs"]
 
@@ -120,7 +121,7 @@ def behind(steps):
     return found
 
 
-def from_nodes(inputs, results, order, outer=None):
+def from_nodes(inputs, results, order, outer=None, since=math.inf):
     """The program of recorded nodes.
 
     Parameters
@@ -131,41 +132,44 @@ def from_nodes(inputs, results, order, outer=None):
         All steps in execution order, as `fastbs._trace.steps` gives them.
     outer : list, optional
         Takes the values of outer traces that are used; they become further inputs. Without it they are an error.
+    since : int
+        Steps of outer traces with larger serial numbers belong to this program.
     """
-    new, further = {}, {}
+    new, made, further = {}, [], []
 
     def as_input(value, number):
         x = example(value)
         return Step(INPUT, (number,), {}, np.shape(x), dtype_of(x), None, is_weak(x))
 
+    def as_step(node):
+        x = example(node.value)
+        shape, dtype = (None, None) if isinstance(x, tuple) else (np.shape(x), dtype_of(x))
+        arguments = tuple(map(argument, node.arguments))
+        made.append(Step(node.function, arguments, node.keywords, shape, dtype, node.where, is_weak(x)))
+        return made[-1]
+
     def argument(value):
-        if type(value) is Node and id(value) in new:
-            return new[id(value)]
-        if type(value) is not Traced:
+        node = node_of(value) if type(value) is Traced else value
+        if type(node) is not Node:
             return value
-        if outer is None:
-            raise TypeError(f"a value of an outer trace, {node_of(value)!r}")
-        node = node_of(value)
-        if id(node) not in further:
-            further[id(node)] = as_input(value, len(inputs) + len(outer))
-            outer.append(value)
-        return further[id(node)]
+        if id(node) not in new:
+            if node.function is not None and node.serial > since:
+                new[id(node)] = as_step(node)
+            elif outer is None:
+                raise TypeError(f"a value of an outer trace, {node!r}")
+            else:
+                new[id(node)] = as_input(node.value, len(inputs) + len(outer))
+                outer.append(traced(node))
+                further.append(new[id(node)])
+        return new[id(node)]
 
     for i, node in enumerate(inputs):
         new[id(node)] = as_input(node.value, i)
     for node in order:
-        if node.function is None:
-            continue
-        arguments = tuple(map(argument, node.arguments))
-        x = example(node.value)
-        shape, dtype = (None, None) if isinstance(x, tuple) else (np.shape(x), dtype_of(x))
-        new[id(node)] = Step(node.function, arguments, node.keywords, shape, dtype, node.where, is_weak(x))
+        if node.function is not None and id(node) not in new:
+            new[id(node)] = as_step(node)
     outputs = list(map(argument, results))
-    return Program(
-        [*[new[id(node)] for node in inputs], *further.values()],
-        outputs,
-        [new[id(node)] for node in order if node.function is not None],
-    )
+    return Program([*[new[id(node)] for node in inputs], *further], outputs, made)
 
 
 def example(value):
