@@ -6,6 +6,7 @@ Usage::
     python -m benchmarks.report backslash      # block systems and gradients, for orientation
     python -m benchmarks.report kernels        # own products against BLAS, own functions against NumPy
     python -m benchmarks.report networks       # compiled gradients against the BLAS floor, NumPy by hand, JAX, PyTorch
+    python -m benchmarks.report gradients      # uncompiled gradients against autograd and PyTorch, what recording adds
     python -m benchmarks.report graphs         # sweeps over graphs against kept LU factors
     python -m benchmarks.report loops          # compiled gradients of loops of 1,000 steps against JAX
     python -m benchmarks.report kronecker      # Kronecker chains against fastkron and opt_einsum
@@ -19,6 +20,7 @@ import sys
 
 import numpy as np
 
+from . import gradient_cases as gradients
 from . import graph_cases as graphs
 from . import kernel_cases as kernels
 from . import kronecker_cases as kronecker
@@ -29,6 +31,7 @@ from .backslash_cases import Chain, Network, rivals_of
 from .paired import compare, format_seconds
 
 SIZES = (4, 16, 64, 256)
+WARM = 40  # calls of an uncompiled gradient, after which a structure that repeats runs as a tape
 
 # At size 4: the most that (op @ X, op.apply_into) may take of the NumPy expression's time.
 SMALL = {
@@ -132,6 +135,31 @@ def report_networks(sizes, rounds):
     return missed
 
 
+def report_gradients(sizes, rounds):
+    """Print one row per program and peer, and one per recorded step; return how many bounds are missed."""
+    missed = 0
+    line = "{:<18}{:>9}  {:<9}{:>9}  {:>8}  {:<22}  {}"
+    print(line.format("uncompiled", "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+    for program, bounds in gradients.BOUNDS.items():
+        rivals = getattr(gradients, program)()
+        for _ in range(WARM):
+            rivals["fastbs"]()
+        result = compare(rivals, "fastbs", rounds)
+        for peer in rivals.keys() & bounds:
+            ratio, bound = result.ratio("fastbs", peer), bounds[peer]
+            missed += not ratio.meets(bound)
+            times = [format_seconds(result.seconds(name)) for name in ("fastbs", peer)]
+            verdict = "PASS" if ratio.meets(bound) else "MISS"
+            print(line.format(program, times[0], peer, times[1], f"{bound:.3f}", str(ratio), verdict), flush=True)
+    for step in gradients.STEPS:
+        plain, added = gradients.extra(step)
+        missed += added > gradients.RECORDING
+        verdict = "PASS" if added <= gradients.RECORDING else "MISS"
+        times = [format_seconds(seconds) for seconds in (plain + added, plain, gradients.RECORDING, added)]
+        print(line.format(step, times[0], "NumPy", times[1], times[2], "+" + times[3], verdict), flush=True)
+    return missed
+
+
 def report_graphs(sizes, rounds):
     """Print one row per number of nodes and way to sweep; return how many bounds are missed."""
     missed = 0
@@ -205,6 +233,7 @@ REPORTS = {
     "backslash": report_backslash,
     "kernels": report_kernels,
     "networks": report_networks,
+    "gradients": report_gradients,
     "graphs": report_graphs,
     "kronecker": report_kronecker,
     "loops": report_loops,

@@ -28,6 +28,7 @@ LAYERS = [
     "solvers system scipy lowerings",
     "jacobian signatures control",
     "compiled sparse",
+    "replay",
     "derivatives",
     "program testing",
     "__init__",  # the public names; the tour is a user of them

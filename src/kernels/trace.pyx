@@ -25,7 +25,9 @@ from cpython.number cimport (
     PyNumber_Subtract, PyNumber_TrueDivide, PyNumber_Xor,
 )
 from cpython.ref cimport Py_XDECREF, Py_XINCREF
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.stdint cimport uintptr_t
+from libc.stdlib cimport qsort
 from itertools import count
 
 cimport numpy as cnp
@@ -40,7 +42,8 @@ cdef extern from "Python.h":
     ctypedef struct PyFrameObject
     ctypedef struct PyCodeObject
     PyFrameObject *PyEval_GetFrame()
-    int PyFrame_GetLineNumber(PyFrameObject *frame)
+    int PyFrame_GetLasti(PyFrameObject *frame)
+    int PyCode_Addr2Line(PyCodeObject *code, int instruction)
     # both return new references
     PyCodeObject *PyFrame_GetCode(PyFrameObject *frame)
     PyFrameObject *PyFrame_GetBack(PyFrameObject *frame)
@@ -85,8 +88,10 @@ cdef class Node:
     cdef readonly Trace trace
     cdef readonly long level
     cdef readonly long long serial    # steps are numbered as they happen
+    cdef long long mark               # the walk that came by last
+    cdef long long position           # in the structure that was made last
     cdef object code                  # of the program that asked for the step, and
-    cdef int line                     # the line there
+    cdef int instruction              # the instruction there
 
     @property
     def values(self):
@@ -96,7 +101,11 @@ cdef class Node:
     @property
     def where(self):
         """``file:line`` of the program."""
-        return None if self.code is None else f"{self.code.co_filename}:{self.line}"
+        if self.code is None:
+            return None
+        # the table of lines is compressed: reading it at every step would cost more than the step
+        line = PyCode_Addr2Line(<PyCodeObject *> <PyObject *> self.code, self.instruction)
+        return f"{self.code.co_filename}:{line}"
 
     def __repr__(self):
         name = getattr(self.function, "__name__", "input")
@@ -118,29 +127,28 @@ cdef Node new_node(object value, object function, tuple arguments, dict keywords
     global serial
     serial += 1
     node.serial = serial
-    node.line = caller(node)
+    remember_caller(node)
     return node
 
 
-cdef int caller(Node node):
+cdef int remember_caller(Node node) except -1:
     # The innermost frame that belongs neither to this package nor to NumPy. Compiled code has no frames.
     cdef PyFrameObject *frame = PyEval_GetFrame()
     cdef PyFrameObject *back
     cdef PyObject *code
-    cdef int line = 0
     Py_XINCREF(<PyObject *> frame)
     while frame != NULL:
         code = <PyObject *> PyFrame_GetCode(frame)
         if not is_internal(<object> code):
             node.code = <object> code
-            line = PyFrame_GetLineNumber(frame)
+            node.instruction = PyFrame_GetLasti(frame)
             Py_XDECREF(code)
-            Py_XDECREF(<PyObject *> frame)
-            return line
+            break
         Py_XDECREF(code)
         back = PyFrame_GetBack(frame)
         Py_XDECREF(<PyObject *> frame)
         frame = back
+    Py_XDECREF(<PyObject *> frame)
     return 0
 
 
@@ -378,6 +386,29 @@ cdef object binary(object ufunc, number_function compute, object x, object y):
     return wrap(new_node(compute(p, q), ufunc, (m, n), no_keywords, trace))
 
 
+cdef object unary(object ufunc, Traced x):
+    # ufunc(x) of a traced value, its commonest call
+    cdef Node node = x.current()
+    if node.trace.ended:
+        running(node.trace, ufunc)
+    return wrap(new_node(ufunc(node.value), ufunc, (node,), no_keywords, node.trace))
+
+
+# NumPy functions and the ufunc methods that they call in the end
+cdef dict REDUCTIONS = {
+    np.sum: np.add.reduce, np.prod: np.multiply.reduce, np.max: np.maximum.reduce, np.min: np.minimum.reduce,
+}
+
+
+cdef object over_everything(object function, Traced x):
+    # np.sum(x) and its like, without the layers between
+    cdef Node node = x.current()
+    if node.trace.ended:
+        running(node.trace, function)
+    value = REDUCTIONS[function](node.value, None) if type(node.value) is cnp.ndarray else function(node.value)
+    return wrap(new_node(value, function, (node,), no_keywords, node.trace))
+
+
 cdef inline bint is_operand(object x):
     # arrays, numbers and sequences of numbers; what opts out of ufuncs, as operators do, decides itself
     cdef object kind = type(x)
@@ -552,6 +583,10 @@ cdef class Traced:
     # NumPy's protocols
 
     def __array_ufunc__(self, ufunc, method, *inputs, **keywords):
+        if not keywords and method == "__call__" and _functions.get(ufunc) is True:
+            if len(inputs) == 1:
+                return unary(ufunc, self)
+            return record_step(ufunc, tuple([as_operand(x) for x in inputs]), no_keywords)
         out = keywords.pop("out", None)
         if method == "__call__":
             if keywords:
@@ -573,6 +608,8 @@ cdef class Traced:
         return tuple([y if given is None else deliver(ufunc.__name__, y, given) for y, given in zip(result, out)])
 
     def __array_function__(self, function, types, arguments, keywords):
+        if not keywords and len(arguments) == 1 and type(arguments[0]) is Traced and function in REDUCTIONS:
+            return over_everything(function, arguments[0])
         if keywords.get("out") is None:
             return call(function, arguments, keywords)
         keywords = dict(keywords)
@@ -977,22 +1014,60 @@ def trace(function, values, replayed=False):
         this.ended = True
 
 
+cdef struct Found:
+    long long serial
+    PyObject *node  # alive while the results are
+
+
+cdef int by_serial(const void *a, const void *b) noexcept nogil:
+    cdef long long x = (<const Found *> a).serial, y = (<const Found *> b).serial
+    return (x > y) - (x < y)
+
+
+cdef long long walks = 0
+
+
 def steps(results):
     """All steps that the result nodes depend on, in execution order; no recursion."""
+    cdef list order = []
+    cdef Found *found = NULL
+    cdef Py_ssize_t size = 0, done = 0, capacity = 0, i
     cdef Node node
-    cdef list found = [], stack = list(results)
-    cdef set seen = set()
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            found.append(node)
-            for argument in node.arguments:
-                if type(argument) is Node:
-                    stack.append(argument)
-    found.sort(key=serial_of)
-    return found
+    global walks
+    walks += 1
+    cdef long long walk = walks
+    cdef tuple more = tuple(results)
+    # no other code runs between here and the end, so nobody else moves the marks
+    try:
+        while True:
+            for i in range(len(more)):
+                if type(more[i]) is Node:
+                    node = <Node> more[i]
+                    if node.mark != walk:
+                        node.mark = walk
+                        if size == capacity:
+                            capacity = 2 * capacity + 64
+                            found = <Found *> reallocated(found, capacity * sizeof(Found))
+                        found[size].serial = node.serial
+                        found[size].node = <PyObject *> node
+                        size += 1
+            if done == size:
+                break
+            more = (<Node> found[done].node).arguments
+            done += 1
+        qsort(found, size, sizeof(Found), by_serial)
+        for i in range(size):
+            order.append(<object> found[i].node)
+    finally:
+        PyMem_Free(found)
+    return order
 
 
-def serial_of(Node node):
-    return node.serial
+cdef void *reallocated(void *at, size_t size) except NULL:
+    cdef void *grown = PyMem_Realloc(at, size)
+    if grown == NULL:
+        raise MemoryError("steps: no memory for their order")
+    return grown
+
+
+include "structure.pxi"
