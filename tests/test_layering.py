@@ -15,9 +15,9 @@ LAYERS = [
     "errors",
     "shapes arguments backslash interop display data chain",
     "values semirings",
-    "_tape _trace _graph _kronecker",  # compiled: the executor, the recording, and the sweeps
+    "_tape _trace _graph _kronecker _blocks",  # compiled: the executor, the recording, and the sweeps
     "edges",
-    "levels",
+    "levels stack",
     "graph",
     "compiler",  # programs -> tapes
     "tapes",  # operators -> tapes
@@ -57,7 +57,7 @@ INSIDE = {
         "table",
         "elementwise several graphs",
         "indexing reductions einsum solves own",
-        "special running orders factorizations products shapes",
+        "special running orders factorizations products shapes stacks",
         "convolution linalg methods",
         "scipy_linalg",
     ],

@@ -1,6 +1,7 @@
 """Bidiagonal block matrices: chains."""
 
 from ..errors import ShapeError
+from ..stack import Stack
 from .matrix import BlockMatrix
 from .triangular import Triangular, check_uplo
 
@@ -39,6 +40,51 @@ class Bidiagonal(Triangular, structure=True):
         for i, block in enumerate(off):
             blocks[(i + 1, i) if uplo == "L" else (i, i + 1)] = block
         BlockMatrix._fill(self, (len(diag), len(diag)), blocks)
+
+    @classmethod
+    def from_arrays(cls, diag, off, uplo="L", diagonal="general"):
+        """A bidiagonal matrix whose blocks stand in arrays, solved and multiplied in compiled kernels.
+
+        Parameters
+        ----------
+        diag : (..., N, m, m) array, or None for the identity
+            Leading axes are a batch of systems. Float32, float64, complex64 or complex128 in any memory order; kept by
+            reference. May be traced, as `off` and right sides may.
+        off : (..., N - 1, m, m) array
+            ``off[i]`` is block (i + 1, i) if lower, (i, i + 1) if upper.
+        uplo : {"L", "U"}
+        diagonal : {"general", "lower", "upper", "spd"}
+            What the diagonal blocks are: solved with LU factors, by substitution with one of their triangles (the other
+            is not read), or with Cholesky factors of their lower triangles.
+
+        Returns
+        -------
+        Bidiagonal
+            ``A.solve(b)`` and ``A @ b`` take arrays (..., N m), (..., N, m), (..., N m, r) or (..., N, m, r) in any
+            order and give the same; lists of N entries as other block matrices do.
+
+        Raises
+        ------
+        ShapeError, DtypeError, StructureError
+            Of the arguments. `solve` raises SingularError, which names the block.
+
+        Notes
+        -----
+        A solve costs 3 N m^2 r flops with triangles, 4 N m^2 r with kept factors; factors of general blocks, 2/3 N m^3
+        flops, are taken at each call, some blocks at a time; `factorize` keeps them. Nothing but the result is
+        allocated. Source: Golub and Van Loan, Matrix Computations, section 3.1, by blocks.
+
+        Examples
+        --------
+        >>> import numpy as np, fastbs as fb
+        >>> A = fb.Bidiagonal.from_arrays(np.full((3, 1, 1), 2.0), np.full((2, 1, 1), -1.0))
+        >>> A.solve(np.array([2.0, 0.0, 0.0]))
+        array([1.  , 0.5 , 0.25])
+        >>> A.H.solve(np.array([0.0, 0.0, 2.0]))
+        array([0.25, 0.5 , 1.  ])
+        """
+        check_uplo(uplo, "Bidiagonal.from_arrays")
+        return cls.from_stack(Stack.of_arrays(diag, off, uplo == "U", diagonal, "Bidiagonal"))
 
     @classmethod
     def holds(cls, positions):

@@ -1,5 +1,6 @@
 """Diagonal block matrices."""
 
+from ..stack import Stack
 from .bidiagonal import Bidiagonal
 
 __all__ = ["Diagonal"]
@@ -28,6 +29,19 @@ class Diagonal(Bidiagonal, structure=True):
     def __init__(self, blocks):
         blocks = list(blocks)
         self._fill((len(blocks), len(blocks)), {(i, i): block for i, block in enumerate(blocks)})
+
+    @classmethod
+    def from_arrays(cls, diag, diagonal="general"):
+        """A block diagonal matrix in one array (..., N, m, m); as `Bidiagonal.from_arrays`.
+
+        Examples
+        --------
+        >>> import numpy as np, fastbs as fb
+        >>> D = fb.Diagonal.from_arrays(np.array([[[2.0]], [[4.0]]]))
+        >>> D.solve(np.array([1.0, 1.0])), D @ np.array([1.0, 1.0])
+        (array([0.5 , 0.25]), array([2., 4.]))
+        """
+        return cls.from_stack(Stack.of_arrays(diag, None, False, diagonal, "Diagonal"))
 
     @classmethod
     def holds(cls, positions):

@@ -1,6 +1,7 @@
 """Block matrices of operators: where the blocks stand, and how the generic substitution is called on them."""
 
 import bisect
+import functools
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..operator import Operator
 from ..operators import Identity
 from ..values import add
 from .entry import adjoint_of, as_operator, is_multiple_of_identity, is_zero_number, transpose_of
-from .factorization import Factorization
+from .factorization import Factorization, StackFactorization
 from .lazy import LazyProduct, block_index
 from .vector import block_vector
 
@@ -53,6 +54,7 @@ class BlockMatrix(Operator):
     """
 
     precedence = 1
+    stack = None  # the arrays that the blocks stand in, for which there are kernels
     narrower: ClassVar[list] = []  # subclasses, widest first; each knows which positions it holds
 
     def __init_subclass__(cls, structure=False, **keywords):
@@ -95,6 +97,20 @@ class BlockMatrix(Operator):
         return self
 
     @classmethod
+    def from_stack(cls, stack):
+        """The block matrix whose blocks stand in arrays; operators of them are made when one is asked for."""
+        matrix = cls.__new__(cls)
+        matrix._set(shape=(stack.n, stack.n), stack=stack)
+        return matrix
+
+    @functools.cached_property
+    def rows(self):
+        """The blocks of each row with their columns, ascending."""
+        blocks = {at: Identity() if block is None else block for at, block in self.stack.blocks().items()}
+        made = type(self).__new__(type(self))
+        return made._fill(self.shape, blocks).rows
+
+    @classmethod
     def from_blocks(cls, shape, blocks):
         """The block matrix of the narrowest structure with these blocks ``{(i, j): block}``."""
         kind = cls
@@ -119,6 +135,8 @@ class BlockMatrix(Operator):
     @property
     def uplo(self):
         """``"L"`` if all blocks stand on or below the diagonal, ``"U"`` if on or above, else None."""
+        if self.stack is not None:
+            return "U" if self.stack.upper and self.shape[0] > 1 else "L"
         positions = [position for position, _ in self.items()]
         if all(i >= j for i, j in positions):
             return "L"
@@ -154,6 +172,8 @@ class BlockMatrix(Operator):
 
     @property
     def dtype(self):
+        if self.stack is not None:
+            return self.stack.dtype
         dtypes = {dtype for _, block in self.items() if (dtype := getattr(block, "dtype", None)) is not None}
         return np.result_type(*dtypes) if dtypes else None
 
@@ -165,6 +185,10 @@ class BlockMatrix(Operator):
         return draw(self)
 
     def __repr__(self):
+        if self.stack is not None:
+            stack = self.stack
+            batch = "".join(f"{k} x " for k in stack.batch)
+            return f"<{type(self).__name__} in arrays: {batch}{stack.n} blocks of {stack.m} x {stack.m}, {stack.dtype}>"
         (n, m), dtype = self.shape, self.dtype
         dtype = "" if dtype is None else f", {dtype}"
         return f"<{type(self).__name__}: {n} x {m} blocks, {sum(map(len, self.rows))} nonzero{dtype}>"
@@ -175,10 +199,10 @@ class BlockMatrix(Operator):
     # The closure
 
     def adjoint(self):
-        return self._view(adjoint_of)
+        return self._view(adjoint_of) if self.stack is None else self.from_stack(self.stack.H)
 
     def transposed(self):
-        return self._view(transpose_of)
+        return self._view(transpose_of) if self.stack is None else self.from_stack(self.stack.T)
 
     def _view(self, element):
         view = type(self).__new__(type(self))
@@ -267,6 +291,8 @@ class BlockMatrix(Operator):
                 f"{type(self).__name__}.__matmul__: the right side must be a block matrix or a block vector "
                 f"because blocks act on blocks; got {type(X).__name__}"
             )
+        if self.stack is not None:
+            return self.stack.multiply(X)
         return self.apply(block_vector(X, self.shape[1], f"{type(self).__name__}.__matmul__: v"))
 
     def _find_tape(self, X, out):
@@ -290,21 +316,55 @@ class BlockMatrix(Operator):
         )
 
     def inverse(self):
-        return Factorization(self)
+        return Factorization(self) if self.stack is None else StackFactorization(self, self.stack.factorized())
 
-    def solve(self, b):
+    def solve(self, b, out=None, overwrite_b=False, threads=1):
         """The x with A x = b, by substitution; A must be square and triangular.
 
         Parameters
         ----------
         b : block vector, or a block matrix or lazy product, for which the result is lazy
+            An array where the blocks stand in arrays (`Bidiagonal.from_arrays`).
+        out : array of the shape and dtype of the result, optional
+            Where to write it, if the blocks stand in arrays; may be b.
+        overwrite_b : bool
+            Whether the result may be written to b, if the blocks stand in arrays.
+        threads : int
+            For the columns of b, or for the systems of a batch, if the blocks stand in arrays.
 
         Raises
         ------
         StructureError, SingularError
             With the block that is in the way.
         """
-        return Factorization(self) @ b
+        stack = self.stack
+        if stack is not None and type(b) is np.ndarray and threads == 1:
+            x = stack.run(b, b if overwrite_b and out is None else out)
+            if x is not None:
+                return x
+        if stack is not None and not isinstance(b, Operator):
+            return stack.solve(b, out, overwrite_b, threads)
+        if out is not None:
+            raise StructureError(
+                f"{type(self).__name__}.solve: out must be None because the result is a list; got an array"
+            )
+        return self.inverse() @ b
+
+    def logdet(self):
+        """(sign, log|det|), as `numpy.linalg.slogdet`, where the blocks stand in arrays; of each system of a batch.
+
+        Examples
+        --------
+        >>> import numpy as np, fastbs as fb
+        >>> fb.Diagonal.from_arrays(np.full((3, 1, 1), -np.e)).logdet()
+        (np.float64(-1.0), np.float64(3.0))
+        """
+        if self.stack is None:
+            raise StructureError(
+                f"{type(self).__name__}.logdet: the blocks must stand in arrays because operators have no "
+                f"determinants; got {self!r}"
+            )
+        return self.stack.logdet()
 
     def row_shape(self, i):
         """The shape of entry i of a result as far as blocks tell it."""
@@ -358,7 +418,9 @@ class BlockMatrix(Operator):
         shape_in : list of tuples, optional
             Shape of every entry of a block vector; needed where operators leave axes free.
         """
-        shape_in = list(shape_in) if shape_in is not None else [None] * self.shape[1]
+        if shape_in is None:
+            shape_in = [None if self.stack is None else (self.stack.m,)] * self.shape[1]
+        shape_in = list(shape_in)
         if len(shape_in) != self.shape[1]:
             raise ShapeError(
                 f"{type(self).__name__}.to_dense: shape_in must have {self.shape[1]} shapes because there are as many "

@@ -15,10 +15,12 @@ from . import (
     running,
     shapes,
     solves,
+    stacks,
 )  # fmt: skip
 from .table import RULES
 
 __all__ = [
     "RULES", "convolution", "einsum", "elementwise", "factorizations", "graphs", "indexing", "linalg", "methods",
     "orders", "products", "reductions", "running", "shapes", "solves",
+    "stacks",
 ]  # fmt: skip

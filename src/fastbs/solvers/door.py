@@ -4,7 +4,6 @@ import numpy as np
 
 from ..arguments import as_array, is_array, is_sparse
 from ..blocks import BlockMatrix
-from ..blocks.factorization import Factorization
 from ..errors import DtypeError, ShapeError, StructureError
 from ..graph import Graph
 from ..operator import Operator, explicit
@@ -117,7 +116,7 @@ def factorize(A, invert=False):
     if isinstance(A, Graph):
         return A.planned()
     if isinstance(A, BlockMatrix):
-        inverse = Factorization(A)
+        inverse = A.inverse()
         return inverse.with_explicit_inverses() if invert else inverse
     if not isinstance(A, Operator):
         raise StructureError(

@@ -1,0 +1,92 @@
+"""Solves with blocks in arrays: A x = b has dx = A^-1 (db - dA x), one more solve with the same blocks.
+
+In reverse z = A^-H g is the derivative with respect to b, and -z_i x_j^H that of block (i, j).
+"""
+
+import math
+
+import numpy as np
+
+from ..operator import Operator
+from ..stack import TRIANGLES, Stack, same, shifted, stacked_solve
+from .solves import symmetric, triangle
+from .table import RULES
+
+__all__ = ["Solved"]
+
+
+class Solved(Operator):
+    """The derivative of A^-1 b with respect to the diagonal blocks, those beside them, or b.
+
+    Parameters
+    ----------
+    of : {"diag", "off", "b"}
+    x : (..., N, m, r) array
+        The solution.
+    diag, off, b : the arguments of the solve, of which diag or off may be None
+    options : dict
+        Of `stacked_solve`.
+    """
+
+    def __init__(self, of, x, diag, off, b, options):
+        argument = {"diag": diag, "off": off, "b": b}[of]
+        self.__dict__.update(
+            of=of, x=x, diag=diag, off=off, options=options, shape_in=argument.shape, shape_out=x.shape, name="A⁻¹"
+        )
+
+    def _solve(self, B, transposed=False):
+        """A^-1 B for a stack of right sides, which become columns."""
+        stack = Stack(self.diag, self.off, **self.options)
+        stack = stack.T if transposed else stack
+        extra = B.ndim - len(self.shape_out)
+        if not extra:
+            return stack.solve(B)
+        columns = np.moveaxis(B, range(extra), range(-extra, 0))
+        X = stack.solve(np.reshape(columns, (*self.shape_out[:-1], math.prod(columns.shape[-extra - 1 :]))))
+        return np.moveaxis(np.reshape(X, columns.shape), range(-extra, 0), range(extra))
+
+    def apply(self, X):
+        if self.of == "diag":
+            X = -(self._read(X) @ self.x)
+        elif self.of == "off":
+            upper = self.options["upper"]
+            known = self.x[..., 1:, :, :] if upper else self.x[..., :-1, :, :]
+            X = shifted(-(X @ known), -1 if upper else 1)
+        return self._solve(X)
+
+    def apply_adjoint(self, Y):
+        Z = self._solve(Y, transposed=True)
+        if self.of == "diag":
+            return self._stand(-(Z @ np.swapaxes(self.x, -1, -2)))
+        if self.of == "off":
+            near, far = (slice(None, -1), slice(1, None))[:: 1 if self.options["upper"] else -1]
+            return -(Z[..., near, :, :] @ np.swapaxes(self.x[..., far, :, :], -1, -2))
+        return Z
+
+    def _read(self, X):
+        """The part of the diagonal blocks that the solve reads."""
+        return symmetric(X, "L") if self.options["kind"] == "spd" else TRIANGLES.get(self.options["kind"], same)(X)
+
+    def _stand(self, G):
+        return triangle(G, "L") if self.options["kind"] == "spd" else TRIANGLES.get(self.options["kind"], same)(G)
+
+    def adjoint(self):
+        return Operator(self.apply_adjoint, self.apply, self.name + "ᴴ", self.shape_out, self.shape_in)
+
+    transposed = adjoint
+
+
+def rule_of(name):
+    def stack_rule(x, diag, off, b, **options):
+        for argument in (diag, off, b):
+            if argument is not None and np.dtype(argument.dtype).kind == "c":
+                raise TypeError(
+                    f"{options['where']}.solve: traced blocks and right sides must be real because the rule is for "
+                    f"real arrays; got {argument.dtype}"
+                )
+        return Solved(name, x, diag, off, b, options)
+
+    return stack_rule
+
+
+RULES[stacked_solve] = tuple(map(rule_of, ("diag", "off", "b")))

@@ -1,0 +1,385 @@
+"""Bidiagonal and diagonal matrices whose blocks stand in arrays: what `Bidiagonal.from_arrays` holds and solves with.
+
+Block rows are solved in order, ``x_i = D_i \\ (b_i - O_i x_{i-1})``, upwards if the matrix is upper. The arrays are
+used in place with whatever strides they have, so that transposes are views.
+"""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from . import _blocks
+from ._blocks import Sweep
+from ._trace import Traced, record
+from .arguments import as_array, is_array
+from .errors import DtypeError, ShapeError, StructureError
+
+__all__ = ["DIAGONALS", "Stack", "kernel_array", "stacked_solve"]
+
+DIAGONALS = ("general", "lower", "upper", "spd")  # what users may say of diagonal blocks
+
+KINDS = {
+    "unit": _blocks.UNIT, "lower": _blocks.LOWER, "upper": _blocks.UPPER, "general": _blocks.GENERAL,
+    "spd": _blocks.SPD, "lu": _blocks.LU, "lu transposed": _blocks.LU_TRANSPOSED, "cholesky": _blocks.CHOLESKY,
+    "inverse": _blocks.INVERSE,
+}  # fmt: skip
+
+# Of the transpose; those in SWAPPED also swap rows and columns, the others say it by conjugation or by their name.
+TRANSPOSED = {"lower": "upper", "upper": "lower", "lu": "lu transposed", "lu transposed": "lu"}
+SWAPPED = ("lower", "upper", "general", "inverse")
+
+
+class Stack:
+    """N block rows of m rows each, in arrays.
+
+    Parameters
+    ----------
+    diag : (..., N, m, m) array, or None for the identity
+        May be traced, as `off`.
+    off : (..., N - 1, m, m) array, or None for a diagonal matrix
+    upper : bool
+    kind : str
+        What the diagonal blocks are, one of `KINDS`; "general" if None.
+    where : str
+        How messages name the matrix.
+    conj : pair of bool
+        Whether diag and off act conjugated.
+    pivots : (..., N, m) int32 array, for kind "lu"
+    """
+
+    def __init__(self, diag, off, upper, kind, where, conj=(False, False), pivots=None):
+        self.diag, self.off, self.upper, self.conj, self.pivots = diag, off, upper, conj, pivots
+        self.kind, self.where = "unit" if diag is None else kind, where
+        shape = off.shape if diag is None else diag.shape
+        self.batch, self.m = shape[:-3], shape[-1]
+        self.n = shape[-3] + 1 if diag is None else shape[-3]
+        self.dtype = np.dtype((off if diag is None else diag).dtype)
+        self.is_traced = type(diag) is Traced or type(off) is Traced
+        self.run = run_nothing if self.is_traced else self._sweep().run
+
+    @classmethod
+    def of_arrays(cls, diag, off, upper, kind, where):
+        """A checked stack; arrays that the kernels cannot read in place are copied, and none else."""
+        if diag is None and off is None:
+            raise ShapeError(f"{where}: diag or off must be an array because they say how many blocks; got None twice")
+        diag, off = (
+            None if x is None else kernel_array(x, f"{where}: {name}") for name, x in (("diag", diag), ("off", off))
+        )
+        for name, blocks in (("diag", diag), ("off", off)):
+            if blocks is not None and (blocks.ndim < 3 or blocks.shape[-1] != blocks.shape[-2]):
+                raise ShapeError(f"{where}: {name} must be (..., N, m, m), square blocks; got {blocks.shape}")
+        if diag is not None and off is not None:
+            *batch, n, m, _ = diag.shape
+            expected = (*batch, max(n - 1, 0), m, m)
+            if off.shape != expected:
+                raise ShapeError(f"{where}: off must be {expected} because diag is {diag.shape}; got {off.shape}")
+            dtype = np.result_type(diag.dtype, off.dtype)
+            diag, off = (x if x.dtype == dtype else x.astype(dtype) for x in (diag, off))
+        if kind not in DIAGONALS:
+            raise StructureError(
+                f"{where}: diagonal must be one of {', '.join(map(repr, DIAGONALS))} because it says how blocks are "
+                f"solved with; got {kind!r}"
+            )
+        if kind == "general" and diag is not None and diag.shape[-1] == 1:
+            kind = "lower"  # a number is its own factor
+        return cls(diag, off, upper, kind, where)
+
+    def __reduce__(self):
+        return Stack, (self.diag, self.off, self.upper, self.kind, self.where, self.conj, self.pivots)
+
+    def _sweep(self):
+        arrays = (None if x is None else self._flat(x) for x in (self.diag, self.off, self.pivots))
+        return Sweep(
+            KINDS[self.kind], *arrays, self.n, self.m, math.prod(self.batch), len(self.batch), self.dtype, self.upper,
+            *self.conj, f"{self.where}.solve",
+        )  # fmt: skip
+
+    def _flat(self, x):
+        """With one axis for the batch."""
+        return x.reshape(math.prod(self.batch), *x.shape[len(self.batch) :])
+
+    # Views
+
+    def conjugated(self):
+        if self.dtype.kind != "c":
+            return self
+        return Stack(
+            self.diag, self.off, self.upper, self.kind, self.where, tuple(not c for c in self.conj), self.pivots
+        )
+
+    @property
+    def T(self):
+        diag = np.swapaxes(self.diag, -1, -2) if self.kind in SWAPPED else self.diag
+        off = None if self.off is None else np.swapaxes(self.off, -1, -2)
+        conj = self.conj
+        if self.kind in ("spd", "cholesky") and self.dtype.kind == "c":
+            conj = not conj[0], conj[1]  # the transpose of a Hermitian block is its conjugate
+        return Stack(diag, off, not self.upper, TRANSPOSED.get(self.kind, self.kind), self.where, conj, self.pivots)
+
+    @property
+    def H(self):
+        return self.T.conjugated()
+
+    def blocks(self):
+        """``{(i, j): array}`` of all blocks; None stands for the identity."""
+        if self.batch:
+            raise StructureError(
+                f"{self.where}: blocks of a batch must be taken from its arrays because they are stacks; got a batch "
+                f"of shape {self.batch}"
+            )
+        on, beside = (np.conjugate if conj else np.asarray for conj in self.conj)
+        found = {(i, i): None if self.diag is None else on(self.whole(i)) for i in range(self.n)}
+        if self.off is not None:
+            for i in range(self.n - 1):
+                found[(i, i + 1) if self.upper else (i + 1, i)] = beside(self.off[i])
+        return found
+
+    def whole(self, i):
+        """Diagonal block i as it acts: a triangle without what stands on its other side."""
+        return TRIANGLES.get(self.kind, np.asarray)(self.diag[..., i, :, :])
+
+    # Solving
+
+    def solve(self, b, out=None, overwrite_b=False, threads=1):
+        if threads == 1 and not isinstance(b, (list, tuple)):
+            x = self.run(b, b if overwrite_b and out is None else out)
+            if x is not None:
+                return x
+        return self._checked(b, out, overwrite_b, threads, solve=True)
+
+    def multiply(self, b, out=None):
+        if not self.is_traced:
+            x = self.run(b, out, True)
+            if x is not None:
+                return x
+        return self._checked(b, out, False, 1, solve=False)
+
+    def _checked(self, b, out, overwrite_b, threads, solve):
+        where = f"{self.where}.{'solve' if solve else '__matmul__'}: b"
+        if isinstance(b, (list, tuple)):
+            return self._entries(b, out, threads, solve, where)
+        b = as_array(b, where)
+        core = self.core_shape(b.shape)
+        if core is None:
+            n, m, batch = self.n, self.m, "".join(f"{k}, " for k in self.batch)
+            raise ShapeError(
+                f"{where} must be ({batch}{n * m},), ({batch}{n}, {m}), ({batch}{n * m}, r) or ({batch}{n}, {m}, r) "
+                f"because there are {n} blocks of {m} rows; got {b.shape}"
+            )
+        if self.is_traced or type(b) is Traced:
+            if out is not None:
+                raise DtypeError(f"{where}: out must be None because traced values are not overwritten; got an array")
+            X = np.reshape(b, core)
+            if solve:
+                X = record(stacked_solve, (self.diag, self.off, X), self.options)
+            else:
+                X = self._traced_product(X)
+            return np.reshape(X, b.shape)
+        dtype = np.result_type(self.dtype, b.dtype)
+        if dtype.char not in "fdFD":
+            raise DtypeError(
+                f"{where} must be at most double precision because kernels compute in float32, float64, complex64 and "
+                f"complex128; got {b.dtype}"
+            )
+        if out is not None:
+            check_out(out, b.shape, dtype, where)
+        if dtype.kind == "c" and self.dtype.kind != "c":  # the two parts are two columns
+            real = dtype.char.lower()
+            parts = np.ascontiguousarray(b, dtype).reshape(core).view(real)
+            return into(out, self.as_dtype(real)._any(parts, threads, solve).view(dtype).reshape(b.shape))
+        kept = kernel_array(b, where).astype(dtype, copy=False)
+        stack = self.as_dtype(dtype)
+        if overwrite_b and kept is b and out is None and b.flags.writeable:
+            out = b
+        if out is not None and (out is b or not np.may_share_memory(out, b)):
+            x = stack._any(kept, threads, solve, out if out.shape == kept.shape else None)
+            return x if x is out else into(out, x)
+        return into(out, stack._any(kept, threads, solve))
+
+    def _any(self, b, threads, solve, out=None):
+        """For arrays of the right dtype and shape; what the kernels cannot follow is copied."""
+        if threads > 1 and solve:
+            return self._in_threads(b, threads, np.empty_like(b) if out is None else out)
+        x = self.run(b, out, not solve)
+        if x is None and out is not None:
+            return into(out, self._any(b, threads, solve))
+        return self.run(b.copy(), None, not solve) if x is None else x
+
+    def _in_threads(self, b, threads, out):
+        """Systems, or else columns, in parts."""
+        b, x = b.reshape(self.core_shape(b.shape)), out.view()
+        x.shape = b.shape  # a view, or an error
+        axis = 0 if self.batch else b.ndim - 1
+        count = b.shape[axis]
+        cuts = [count * k // threads for k in range(threads + 1)]
+
+        def part(k):
+            own = slice(cuts[k], cuts[k + 1])
+            if self.batch:
+                arrays = (None if a is None else a[own] for a in (self.diag, self.off, self.pivots))
+                diag, off, pivots = arrays
+                stack = Stack(diag, off, self.upper, self.kind, self.where, self.conj, pivots)
+                stack.solve(b[own], x[own])
+            else:
+                self.solve(b[..., own], x[..., own])
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(part, [k for k in range(threads) if cuts[k] < cuts[k + 1]]))
+        return out
+
+    def _entries(self, b, out, threads, solve, where):
+        """A block vector, None for zero; what comes before anything nonzero stays None."""
+        if out is not None:
+            raise DtypeError(f"{where}: out must be None because the result is a list; got an array")
+        if len(b) != self.n:
+            raise ShapeError(f"{where} must have {self.n} entries because there are as many block rows; got {len(b)}")
+        given = [i for i, x in enumerate(b) if x is not None]
+        if not given:
+            return [None] * self.n
+        entries = [as_array(x, f"{where}: entry {i}") for i, x in enumerate(b) if x is not None]
+        shape = entries[0].shape
+        for i, entry in zip(given, entries, strict=True):
+            if entry.shape != shape or shape[:1] != (self.m,):
+                row = min(i, self.n - 1)
+                raise ShapeError(
+                    f"{where}: block ({row}, {row}) and entry {i}: entries must be ({self.m},) or ({self.m}, r), alike, "
+                    f"because blocks are {self.m} x {self.m}; got {entry.shape}"
+                )
+        zero = np.zeros(shape, np.result_type(*(entry.dtype for entry in entries)))
+        held = iter(entries)
+        x = self._checked(np.stack([zero if e is None else next(held) for e in b]), None, False, threads, solve)
+        reached = range(given[-1] + 1) if self.upper else range(given[0], self.n)
+        if self.off is None:
+            reached = given
+        return [x[i] if i in reached else None for i in range(self.n)]
+
+    def core_shape(self, shape):
+        """(..., N, m, r) of a right side, or None if it is none."""
+        k, n, m = len(self.batch), self.n, self.m
+        if tuple(shape[:k]) != tuple(self.batch):
+            return None
+        core = tuple(shape[k:])
+        if core == (n, m):
+            return (*self.batch, n, m, 1)
+        if len(core) == 3 and core[:2] == (n, m):
+            return tuple(shape)
+        if core[:1] == (n * m,) and len(core) <= 2:
+            return (*self.batch, n, m, *(core[1:] or (1,)))
+        return None
+
+    def as_dtype(self, dtype):
+        if self.dtype == dtype:
+            return self
+        diag, off = (None if x is None else x.astype(dtype) for x in (self.diag, self.off))
+        return Stack(diag, off, self.upper, self.kind, self.where, self.conj, self.pivots)
+
+    @property
+    def options(self):
+        return {"upper": self.upper, "kind": self.kind, "where": self.where, "conj": self.conj}
+
+    def _traced_product(self, X):
+        Y = X if self.diag is None else TRIANGLES.get(self.kind, same)(self.diag) @ X
+        if self.off is None or self.n < 2:
+            return Y
+        if self.upper:
+            return Y + shifted(self.off @ X[..., 1:, :, :], -1)
+        return Y + shifted(self.off @ X[..., :-1, :, :], 1)
+
+    # Factors
+
+    def factorized(self):
+        """The same with factors of the diagonal blocks in place of themselves, where they need any."""
+        if self.kind not in ("general", "spd"):
+            return self
+        factors = np.zeros(self.diag.shape, self.dtype)
+        pivots = np.zeros(self.diag.shape[:-1], np.int32)
+        self.run.__self__.factor(self._flat(factors), self._flat(pivots))
+        kind = "lu" if self.kind == "general" else "cholesky"
+        return Stack(factors, self.off, self.upper, kind, self.where, self.conj, pivots if kind == "lu" else None)
+
+    def inverted(self):
+        """The same with inverses of the diagonal blocks."""
+        if self.kind in ("unit", "inverse") or (self.m == 1 and self.kind in ("lower", "upper")):
+            return self
+        alone = Stack(self.diag, None, self.upper, self.kind, self.where, pivots=self.pivots)
+        eye = np.broadcast_to(np.eye(self.m, dtype=self.dtype), self.diag.shape)
+        inverses = alone.run(eye, np.empty(self.diag.shape, self.dtype))
+        return Stack(inverses, self.off, self.upper, "inverse", self.where, self.conj)
+
+    def logdet(self):
+        """(sign, log |det A|) of each system."""
+        if self.kind == "unit":
+            return np.ones(self.batch)[()], np.zeros(self.batch)[()]
+        if self.kind in ("lower", "upper"):
+            pivots = np.diagonal(self.diag, axis1=-2, axis2=-1)
+            size = np.abs(pivots)
+            signs, logs = np.prod(np.sign(pivots), axis=-1), np.sum(np.log(size), axis=-1)
+        else:
+            signs, logs = np.linalg.slogdet(self.diag)
+        return np.prod(np.conjugate(signs) if self.conj[0] else signs, axis=-1), np.sum(logs, axis=-1)
+
+
+def run_nothing(b, out=None, multiply=False):
+    """In place of a sweep where the blocks are traced."""
+
+
+def same(x):
+    return x
+
+
+def lower_part(X):
+    return np.where(np.tri(*X.shape[-2:], dtype=bool), X, 0)
+
+
+def upper_part(X):
+    return np.where(np.tri(*X.shape[-2:], -1, dtype=bool), 0, X)
+
+
+TRIANGLES = {"lower": lower_part, "upper": upper_part}
+
+
+def shifted(X, by):
+    """(..., N - 1, m, r) with a zero block in front, or behind."""
+    zero = np.zeros((*X.shape[:-3], 1, *X.shape[-2:]), X.dtype)
+    return np.concatenate((zero, X) if by > 0 else (X, zero), axis=-3)
+
+
+def stacked_solve(diag, off, b, upper, kind, where, conj):
+    """The step that traces record: A^-1 b for b (..., N, m, r)."""
+    return Stack(diag, off, upper, kind, where, conj).solve(b)
+
+
+def kernel_array(x, where):
+    """An array that kernels can read: one of four dtypes, native, aligned; a traced array as it is."""
+    x = as_array(x, where)
+    if type(x) is Traced:
+        return x
+    if x.dtype.kind in "biu" or x.dtype.char == "e":
+        return x.astype(np.float64 if x.dtype.kind in "biu" else np.float32)
+    if x.dtype.char not in "fdFD":
+        raise DtypeError(
+            f"{where} must be at most double precision because kernels compute in float32, float64, complex64 and "
+            f"complex128; got {x.dtype}"
+        )
+    if x.dtype.isnative and x.flags.aligned and not any(step % x.itemsize for step in x.strides):
+        return np.asarray(x)
+    return np.array(x, x.dtype.newbyteorder("="))
+
+
+def check_out(out, shape, dtype, where):
+    if not is_array(out) or type(out) is Traced:
+        raise DtypeError(f"{where}: out must be an array because the result is written to it; got {type(out).__name__}")
+    if out.shape != shape:
+        raise ShapeError(f"{where}: out must be {shape} because the result is; got {out.shape}")
+    if out.dtype != dtype:
+        raise DtypeError(f"{where}: out must be {dtype} because the result is; got {out.dtype}")
+    if not out.flags.writeable:
+        raise ValueError(f"{where}: out must be writeable because the result is written to it; got a read-only array")
+
+
+def into(out, x):
+    if out is None:
+        return x
+    out[...] = x
+    return out

@@ -1,0 +1,321 @@
+/* The kernels of one dtype. Before including: REAL, COMPLEX, DTYPE (a suffix), SCALE (a large power of 2). */
+
+#define NAME2(f) PASTE(f, DTYPE)
+
+#if COMPLEX
+typedef struct {
+    REAL re, im;
+} NAME2(stored);
+#define STORED NAME2(stored)
+
+INLINE STORED NAME2(one)(void) { return (STORED){1, 0}; }
+INLINE int NAME2(is_zero)(STORED t) { return t.re == 0 && t.im == 0; }
+INLINE int NAME2(is_nan)(STORED t) { return t.re != t.re || t.im != t.im; }
+INLINE int NAME2(is_finite)(STORED t) { return t.re - t.re == 0 && t.im - t.im == 0; }
+INLINE STORED NAME2(scaled)(STORED t, REAL s) { return (STORED){s * t.re, s * t.im}; }
+INLINE REAL NAME2(size)(STORED t) { return (t.re < 0 ? -t.re : t.re) + (t.im < 0 ? -t.im : t.im); }
+INLINE STORED NAME2(from_real)(REAL x) { return (STORED){x, 0}; }
+INLINE REAL NAME2(real_part)(STORED t) { return t.re; }
+INLINE STORED NAME2(conjugate)(STORED t, REAL sign) { return (STORED){t.re, sign * t.im}; }
+INLINE STORED NAME2(times)(STORED a, STORED b) { return (STORED){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; }
+INLINE STORED NAME2(minus)(STORED a, STORED b) { return (STORED){a.re - b.re, a.im - b.im}; }
+/* Smith's: the square of the larger part does not overflow */
+INLINE STORED NAME2(reciprocal)(STORED t)
+{
+    if ((t.re < 0 ? -t.re : t.re) >= (t.im < 0 ? -t.im : t.im)) {
+        const REAL q = t.im / t.re, d = t.re + t.im * q;
+        return (STORED){1 / d, -q / d};
+    }
+    const REAL q = t.re / t.im, d = t.re * q + t.im;
+    return (STORED){q / d, -1 / d};
+}
+#else
+#define STORED REAL
+INLINE REAL NAME2(one)(void) { return 1; }
+INLINE int NAME2(is_zero)(REAL t) { return t == 0; }
+INLINE int NAME2(is_nan)(REAL t) { return t != t; }
+INLINE int NAME2(is_finite)(REAL t) { return t - t == 0; }
+INLINE REAL NAME2(scaled)(REAL t, REAL s) { return s * t; }
+INLINE REAL NAME2(size)(REAL t) { return t < 0 ? -t : t; }
+INLINE REAL NAME2(from_real)(REAL x) { return x; }
+INLINE REAL NAME2(real_part)(REAL t) { return t; }
+INLINE REAL NAME2(conjugate)(REAL t, REAL sign) { (void)sign; return t; }
+INLINE REAL NAME2(times)(REAL a, REAL b) { return a * b; }
+INLINE REAL NAME2(minus)(REAL a, REAL b) { return a - b; }
+INLINE REAL NAME2(reciprocal)(REAL t) { return 1 / t; }
+#endif
+
+/* One column */
+
+#define NAME(f) PASTE(one_##f, DTYPE)
+#define WAY ONE
+#if COMPLEX
+#define GROUP 4
+#else
+#define GROUP 8
+#endif
+#include "blocks_core.h"
+INLINE void NAME(load)(const STORED *p, int64_t stride, int64_t width, STORED *e)
+{
+    (void)stride, (void)width;
+    *e = *p;
+}
+INLINE void NAME(store)(STORED *p, int64_t stride, int64_t width, const STORED *e)
+{
+    (void)stride, (void)width;
+    *p = *e;
+}
+#define COLUMN STORED
+#include "blocks_sweep.h"
+#undef COLUMN
+#undef GROUP
+#undef WAY
+#undef NAME
+
+/* Several columns in vectors */
+
+#if defined(__GNUC__)
+#define NAME(f) PASTE(tile_##f, DTYPE)
+typedef REAL NAME(vector) __attribute__((vector_size(32)));
+#define LENGTH ((int64_t)(32 / sizeof(REAL)))
+#if COMPLEX
+typedef struct {
+    NAME(vector) re, im;
+} NAME(tile);
+#define WIDTH LENGTH
+INLINE void NAME(load)(const STORED *p, int64_t stride, int64_t width, NAME(tile) *e)
+{
+    if (width < WIDTH)
+        *e = (NAME(tile)){{0}, {0}};
+    for (int64_t c = 0; c < width; c++) {
+        e->re[c] = p[c * stride].re;
+        e->im[c] = p[c * stride].im;
+    }
+}
+INLINE void NAME(store)(STORED *p, int64_t stride, int64_t width, const NAME(tile) *e)
+{
+    for (int64_t c = 0; c < width; c++) p[c * stride] = (STORED){e->re[c], e->im[c]};
+}
+#else
+typedef struct {
+    NAME(vector) p, q;
+} NAME(tile);
+#define WIDTH (2 * LENGTH)
+INLINE void NAME(load)(const REAL *p, int64_t stride, int64_t width, NAME(tile) *e)
+{
+    if (stride == 1 && width == WIDTH) {
+        memcpy(e, p, sizeof(*e));
+        return;
+    }
+    if (width < WIDTH)
+        *e = (NAME(tile)){{0}, {0}};
+    for (int64_t c = 0; c < width; c++)
+        if (c < LENGTH)
+            e->p[c] = p[c * stride];
+        else
+            e->q[c - LENGTH] = p[c * stride];
+}
+INLINE void NAME(store)(REAL *p, int64_t stride, int64_t width, const NAME(tile) *e)
+{
+    if (stride == 1 && width == WIDTH) {
+        memcpy(p, e, sizeof(*e));
+        return;
+    }
+    for (int64_t c = 0; c < width; c++) p[c * stride] = c < LENGTH ? e->p[c] : e->q[c - LENGTH];
+}
+#endif
+#define WAY TILE
+#define GROUP 4
+#include "blocks_core.h"
+#define COLUMN NAME(tile)
+#include "blocks_sweep.h"
+#undef COLUMN
+#undef GROUP
+#undef WAY
+#undef NAME
+#endif
+
+/* One column and a block size that is known: all in registers */
+
+#if !COMPLEX && COMPILED_IN
+#define NAME(f) PASTE(fixed_##f, DTYPE)
+#include "blocks_fixed.h"
+#undef NAME
+#endif
+
+/* Several systems in vectors */
+
+#if !COMPLEX && COMPILED_IN && defined(__GNUC__)
+#define NAME(f) PASTE(lanes_##f, DTYPE)
+typedef REAL NAME(vector) __attribute__((vector_size(32)));
+typedef struct {
+    NAME(vector) p, q;
+} NAME(tile);
+INLINE NAME(tile) NAME(gather)(const REAL *p, int64_t step)
+{
+    NAME(tile) e = {{0}, {0}};
+    for (int64_t c = 0; c < LENGTH; c++) e.p[c] = p[c * step];
+    for (int64_t c = 0; c < LENGTH; c++) e.q[c] = p[(c + LENGTH) * step];
+    return e;
+}
+#include "blocks_lanes.h"
+#undef NAME
+#endif
+
+/* Factors */
+
+static int64_t NAME2(lu)(int64_t m, const void *a_, int64_t rs, int64_t cs, void *f_, int32_t *pivots)
+{
+    const STORED *a = a_;
+    STORED *f = f_;
+    int64_t zero = 0;
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < m; j++) f[i * m + j] = a[i * rs + j * cs];
+    for (int64_t k = 0; k < m; k++) {
+        int64_t p = k;
+        for (int64_t i = k + 1; i < m; i++)
+            if (NAME2(size)(f[i * m + k]) > NAME2(size)(f[p * m + k]))
+                p = i;
+        pivots[k] = (int32_t)p;
+        STORED *own = f + k * m;
+        if (p != k)
+            for (int64_t j = 0; j < m; j++) {
+                const STORED e = own[j];
+                own[j] = f[p * m + j];
+                f[p * m + j] = e;
+            }
+        if (NAME2(is_zero)(own[k])) {
+            zero = zero ? zero : k + 1;
+            continue;
+        }
+        const STORED inverse = NAME2(reciprocal)(own[k]);
+        const int fine = NAME2(is_finite)(inverse);
+        for (int64_t i = k + 1; i < m; i++) {
+            STORED *row = f + i * m;
+            if (fine)
+                row[k] = NAME2(times)(row[k], inverse);
+            else
+                PASTE(one_divide, DTYPE)(row + k, own[k]);
+            const STORED l = row[k];
+            for (int64_t j = k + 1; j < m; j++) row[j] = NAME2(minus)(row[j], NAME2(times)(l, own[j]));
+        }
+        own[k] = inverse;
+    }
+    return zero;
+}
+
+/* Only the lower triangle is read; above the diagonal f is left as it is. */
+static int64_t NAME2(cholesky)(int64_t m, const void *a_, int64_t rs, int64_t cs, void *f_, void *work)
+{
+    const STORED *a = a_;
+    STORED *f = f_, *column = work;
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j <= i; j++) f[i * m + j] = a[i * rs + j * cs];
+    for (int64_t k = 0; k < m; k++) {
+        const REAL pivot = NAME2(real_part)(f[k * m + k]);
+        if (pivot <= 0)
+            return k + 1;
+        const REAL inverse = 1 / (REAL)sqrt((double)pivot);
+        f[k * m + k] = NAME2(from_real)(inverse);
+        for (int64_t i = k + 1; i < m; i++) {
+            f[i * m + k] = NAME2(scaled)(f[i * m + k], inverse);
+            column[i] = NAME2(conjugate)(f[i * m + k], -1);
+        }
+        for (int64_t i = k + 1; i < m; i++) {
+            STORED *row = f + i * m;
+            const STORED l = row[k];
+            for (int64_t j = k + 1; j <= i; j++) row[j] = NAME2(minus)(row[j], NAME2(times)(l, column[j]));
+        }
+    }
+    return 0;
+}
+
+/* The sweeps */
+
+#if defined(__GNUC__)
+#define WIDE(f) PASTE(tile_##f, DTYPE)
+#else
+#define WIDE(f) PASTE(one_##f, DTYPE)
+#define WIDTH 1
+#endif
+
+static int64_t NAME2(solve_wide)(const fb_system *A, int64_t start, int64_t stop, void *work)
+{
+    /* as many blocks at once as stay in the second level cache for all columns */
+    const int64_t run = 1 + 131072 / ((int64_t)(2 * sizeof(STORED)) * (A->m * A->m + 1));
+    int64_t singular = 0;
+    for (int64_t from = start; from < stop && !singular; from += run) {
+        const int64_t to = from + run < stop ? from + run : stop;
+        for (int64_t c = 0; c < A->r && !singular; c += WIDTH)
+            singular = WIDE(solve)(A, from, to, c, A->r - c < WIDTH ? A->r - c : WIDTH, work);
+    }
+    return singular;
+}
+
+static int64_t NAME2(solve)(const fb_system *A, int64_t start, int64_t stop, void *work)
+{
+#if !COMPLEX && COMPILED_IN
+    const PASTE(fixed_sweep, DTYPE) sweep = PASTE(fixed_find, DTYPE)(A);
+    if (sweep)
+        return sweep(A, start, stop, work);
+#endif
+    if (A->r == 1)
+        return PASTE(one_solve, DTYPE)(A, start, stop, 0, 1, work);
+    return NAME2(solve_wide)(A, start, stop, work);
+}
+
+INLINE fb_system NAME2(system)(const fb_system *A, const fb_lanes *lanes, int64_t s)
+{
+    fb_system own = *A;
+    own.d.a = (STORED *)A->d.a + s * lanes->d;
+    own.o.a = A->o.a ? (STORED *)A->o.a + s * lanes->o : NULL;
+    own.b.a = (STORED *)A->b.a + s * lanes->b;
+    own.x.a = (STORED *)A->x.a + s * lanes->x;
+    own.pivots = A->pivots + s * lanes->pivots;
+    return own;
+}
+
+static int64_t NAME2(solve_many)(const fb_system *A, const fb_lanes *lanes, int64_t first, int64_t last, void *work)
+{
+    int64_t singular;
+#if !COMPLEX && COMPILED_IN && defined(__GNUC__)
+    const int plain = A->r == 1 && A->m <= LANES_M && A->diagonal <= FB_UPPER;
+    if (plain && (A->m == 1 || PASTE(fixed_find, DTYPE)(A)))
+        for (; first + LANE_COUNT <= last; first += LANE_COUNT) {
+            const int64_t done = PASTE(lanes_solve, DTYPE)(A, lanes, first);
+            for (int64_t s = first; s < first + LANE_COUNT && done < A->n; s++) {
+                const fb_system own = NAME2(system)(A, lanes, s);
+                singular = PASTE(one_solve, DTYPE)(&own, done, A->n, 0, 1, work);
+                if (singular)
+                    return s * A->n + singular;
+            }
+        }
+#endif
+    for (; first < last; first++) {
+        const fb_system own = NAME2(system)(A, lanes, first);
+        singular = NAME2(solve)(&own, 0, A->n, work);
+        if (singular)
+            return first * A->n + singular;
+    }
+    return 0;
+}
+
+static void NAME2(multiply)(const fb_system *A, int64_t start, int64_t stop, void *work)
+{
+    if (A->r == 1) {
+        PASTE(one_multiply, DTYPE)(A, start, stop, 0, 1, work);
+        return;
+    }
+    for (int64_t c = 0; c < A->r; c += WIDTH)
+        WIDE(multiply)(A, start, stop, c, A->r - c < WIDTH ? A->r - c : WIDTH, work);
+}
+
+#define KERNELS_OF(d) {solve_##d, solve_many_##d, multiply_##d, lu_##d, cholesky_##d}
+
+#undef WIDE
+#undef WIDTH
+#undef LENGTH
+#undef LANES_M
+#undef LANE_COUNT
+#undef NAME2
+#undef STORED

@@ -1,0 +1,58 @@
+/* The kernels of one instruction set, for four dtypes. Before including: TABLE, and COMPILED_IN,
+ * whether there are sweeps for single block sizes: they take minutes to compile. */
+#include <math.h>
+#include <string.h>
+
+#include "blocks.h"
+
+#define PASTE_(a, b) a##_##b
+#define PASTE(a, b) PASTE_(a, b)
+
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#define _Pragma(x)
+#endif
+
+/* ways to compute */
+#define ONE 1
+#define TILE 2
+
+/* triangles: with ones on the diagonal, with pivots there, with their reciprocals */
+enum { IS_UNIT, DIVIDED, RECIPROCALS };
+
+#define UNROLL _Pragma("GCC unroll 8")
+
+#define REAL float
+#define TINY 2.4e-38f /* the reciprocals of smaller numbers may overflow */
+#define SCALE 1.0995116e12f
+#define COMPLEX 0
+#define DTYPE f32
+#include "blocks_dtype.h"
+#undef COMPLEX
+#undef DTYPE
+#define COMPLEX 1
+#define DTYPE c64
+#include "blocks_dtype.h"
+#undef COMPLEX
+#undef DTYPE
+#undef REAL
+#undef TINY
+#undef SCALE
+
+#define REAL double
+#define TINY 4.5e-308
+#define SCALE 1.2676506002282294e30
+#define COMPLEX 0
+#define DTYPE f64
+#include "blocks_dtype.h"
+#undef COMPLEX
+#undef DTYPE
+#define COMPLEX 1
+#define DTYPE c128
+#include "blocks_dtype.h"
+#undef COMPLEX
+#undef DTYPE
+
+const fb_block_kernels TABLE[FB_ELEMENTS] = {KERNELS_OF(f32), KERNELS_OF(f64), KERNELS_OF(c64), KERNELS_OF(c128)};

@@ -1,0 +1,109 @@
+/* Solves and products with blocks of any size, for a COLUMN of x as `blocks_core.h` computes with it. */
+
+#define E COLUMN
+
+/* s becomes D_k^-1 s; 1 if D_k is singular */
+static int NAME(solve_diagonal)(const fb_system *A, int64_t k, E *s, E *spare)
+{
+    const int64_t m = A->m, rs = A->d.rs, cs = A->d.cs;
+    const STORED *d = (const STORED *)A->d.a + k * A->d.step;
+    const int32_t *pivots = A->pivots + k * A->pivot_step;
+    const REAL sign = A->conj_d ? -1 : 1;
+    E e;
+    (void)sign;
+    switch (A->diagonal) {
+    case FB_LOWER: return NAME(triangle)(0, DIVIDED, m, d, rs, cs, sign, s);
+    case FB_UPPER: return NAME(triangle)(1, DIVIDED, m, d, rs, cs, sign, s);
+    case FB_LU: /* P D = L U */
+        for (int64_t i = 0; i < m; i++) {
+            e = s[i];
+            s[i] = s[pivots[i]];
+            s[pivots[i]] = e;
+        }
+        NAME(triangle)(0, IS_UNIT, m, d, rs, cs, sign, s);
+        NAME(triangle)(1, RECIPROCALS, m, d, rs, cs, sign, s);
+        return 0;
+    case FB_LU_TRANSPOSED: /* D^T = U^T L^T P */
+        NAME(triangle)(0, RECIPROCALS, m, d, cs, rs, sign, s);
+        NAME(triangle)(1, IS_UNIT, m, d, cs, rs, sign, s);
+        for (int64_t i = m; i-- > 0;) {
+            e = s[i];
+            s[i] = s[pivots[i]];
+            s[pivots[i]] = e;
+        }
+        return 0;
+    case FB_CHOLESKY: /* D = L L^H */
+        NAME(triangle)(0, RECIPROCALS, m, d, rs, cs, sign, s);
+        NAME(triangle)(1, RECIPROCALS, m, d, cs, rs, -sign, s);
+        return 0;
+    case FB_INVERSE:
+        memset(spare, 0, m * sizeof(E));
+        NAME(product)(1, m, m, d, rs, cs, sign, s, spare);
+        memcpy(s, spare, m * sizeof(E));
+        return 0;
+    default: return 0;
+    }
+}
+
+/* The columns column to column + width of the blocks start to stop. */
+static int64_t NAME(solve)(const fb_system *A, int64_t start, int64_t stop, int64_t column, int64_t width, void *work)
+{
+    const int64_t m = A->m;
+    const REAL sign = A->conj_o ? -1 : 1;
+    E *x = work, *s = x + m, *spare = s + m, *last;
+    (void)sign;
+    if (start > 0 && A->o.a) {
+        const STORED *before = (const STORED *)A->x.a + (start - 1) * A->x.step + column * A->x.cs;
+        for (int64_t i = 0; i < m; i++) NAME(load)(before + i * A->x.rs, A->x.cs, width, x + i);
+    }
+    for (int64_t k = start; k < stop; k++) {
+        const STORED *b = (const STORED *)A->b.a + k * A->b.step + column * A->b.cs;
+        STORED *to = (STORED *)A->x.a + k * A->x.step + column * A->x.cs;
+        for (int64_t i = 0; i < m; i++) NAME(load)(b + i * A->b.rs, A->b.cs, width, s + i);
+        if (k > 0 && A->o.a)
+            NAME(product)(0, m, m, (const STORED *)A->o.a + (k - 1) * A->o.step, A->o.rs, A->o.cs, sign, x, s);
+        if (NAME(solve_diagonal)(A, k, s, spare))
+            return k + 1;
+        for (int64_t i = 0; i < m; i++) NAME(store)(to + i * A->x.rs, A->x.cs, width, s + i);
+        last = x;
+        x = s;
+        s = last;
+    }
+    return 0;
+}
+
+/* x = D_k b_k + O_k b_{k-1}; the diagonal is unit, lower, upper, or all of D. */
+static void NAME(multiply)(const fb_system *A, int64_t start, int64_t stop, int64_t column, int64_t width, void *work)
+{
+    const int64_t m = A->m, rs = A->d.rs, cs = A->d.cs;
+    const REAL sign = A->conj_d ? -1 : 1, sign_o = A->conj_o ? -1 : 1;
+    E *before = work, *own = before + m, *sum = own + m, *last;
+    (void)sign, (void)sign_o;
+    for (int64_t k = start - (start > 0 && A->o.a); k < stop; k++) {
+        const STORED *b = (const STORED *)A->b.a + k * A->b.step + column * A->b.cs;
+        STORED *to = (STORED *)A->x.a + k * A->x.step + column * A->x.cs;
+        for (int64_t i = 0; i < m; i++) NAME(load)(b + i * A->b.rs, A->b.cs, width, own + i);
+        if (k >= start) {
+            const STORED *d = (const STORED *)A->d.a + k * A->d.step;
+            if (A->diagonal == FB_UNIT)
+                memcpy(sum, own, m * sizeof(E));
+            else
+                memset(sum, 0, m * sizeof(E));
+            if (A->diagonal == FB_LOWER)
+                for (int64_t i = 0; i < m; i++) NAME(rows)(1, 1, i + 1, d + i * rs, rs, cs, sign, own, sum + i);
+            else if (A->diagonal == FB_UPPER)
+                for (int64_t i = 0; i < m; i++)
+                    NAME(rows)(1, 1, m - i, d + i * (rs + cs), rs, cs, sign, own + i, sum + i);
+            else if (A->diagonal != FB_UNIT)
+                NAME(product)(1, m, m, d, rs, cs, sign, own, sum);
+            if (k > 0 && A->o.a)
+                NAME(product)(1, m, m, (const STORED *)A->o.a + (k - 1) * A->o.step, A->o.rs, A->o.cs, sign_o, before, sum);
+            for (int64_t i = 0; i < m; i++) NAME(store)(to + i * A->x.rs, A->x.cs, width, sum + i);
+        }
+        last = before;
+        before = own;
+        own = last;
+    }
+}
+
+#undef E
