@@ -39,7 +39,7 @@ INSIDE = {
     "blocks": ["row vector", "entry", "lazy", "factorization", "matrix", "triangular", "bidiagonal", "diagonal"],
     "compiler": [
         "arena views program elementwise",
-        "simplify fuse loops",
+        "simplify fuse loops checkpoints",
         "clusters",
         "lowering",
         "repeat report",
@@ -66,7 +66,14 @@ INSIDE = {
     "tour": ["errors network task", "report table training", "pictures problem"],
 }
 # Imported where they are used: extras, and what is slow to import.
-BRIDGES = ("matplotlib", "fastbs.interop", "fastbs.sparse", "scipy.sparse", "fastbs.rules.special")
+BRIDGES = (
+    "matplotlib",
+    "checkpoint_schedules",
+    "fastbs.interop",
+    "fastbs.sparse",
+    "scipy.sparse",
+    "fastbs.rules.special",
+)
 
 ROOT = Path(fastbs.__file__).parent
 

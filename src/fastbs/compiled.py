@@ -13,6 +13,7 @@ from ._tape import MISS, BoundPlan, CompiledFunction, Plan
 from ._trace import Traced, node_of, steps, trace
 from .arguments import is_array
 from .compiler.assemble import PASSES, assemble, optimized
+from .compiler.checkpoints import checkpointed
 from .compiler.loops import inner_programs
 from .compiler.lowering import NotLowerable
 from .compiler.program import Step, from_nodes, same_programs
@@ -27,7 +28,7 @@ MOST_PLANS = 64
 MANY_PLANS = 16
 
 
-def compile(f):
+def compile(f, checkpoint=None):
     """A function that traces f once per signature of its arguments, and runs the resulting tape from then on.
 
     Parameters
@@ -35,6 +36,11 @@ def compile(f):
     f : callable
         Of arrays and numbers, also in nested lists, tuples and dicts, written in NumPy; derivatives are functions like
         any other: ``compile(value_and_grad(loss))``.
+    checkpoint : int, optional
+        How many states of a loop through `scan` its gradient keeps, beside up to four in work; the others are computed
+        again, with the fewest steps, and results stay the same bit for bit. Takes the package ``checkpoint-schedules``,
+        and compile time that grows with the number of steps. By default all are kept, as they are of loops whose states
+        something else needs too, such as a second derivative.
 
     Returns
     -------
@@ -47,6 +53,8 @@ def compile(f):
     ------
     TraceError
         If a branch, a shape or a random number depends on values.
+    ValueError
+        If `checkpoint` is less than 1.
 
     Notes
     -----
@@ -62,7 +70,7 @@ def compile(f):
     array([[0.363, 0.   ],
            [0.   , 0.   ]])
     """
-    return Compiled(f)
+    return Compiled(f, checkpoint=checkpoint)
 
 
 class Compiled(CompiledFunction):
@@ -73,20 +81,26 @@ class Compiled(CompiledFunction):
     f : the function
     passes : tuple of str
         The passes that a program goes through, for tests.
+    checkpoint : int or None
     """
 
-    def __init__(self, f, passes=tuple(PASSES)):
+    def __init__(self, f, passes=tuple(PASSES), checkpoint=None):
         if not callable(f):
             raise TypeError(f"compile: f must be callable because it is traced; got {type(f).__name__}")
+        if checkpoint is not None and (not isinstance(checkpoint, int) or checkpoint < 1):
+            raise ValueError(
+                f"compile: checkpoint must be a positive int because so many states are kept; got {checkpoint!r}"
+            )
         functools.update_wrapper(self, f)
         self.f = f
+        self.checkpoint = checkpoint
         self.passes = passes
         self.plans = OrderedDict()  # signature -> Plan
         self.lock = threading.RLock()  # a function may call itself while it is traced
         self.made = 0
 
     def __reduce__(self):
-        return Compiled, (self.f, self.passes)
+        return Compiled, (self.f, self.passes, self.checkpoint)
 
     def _miss(self, arguments, keywords):
         """The plan used last does not fit: find or make another one."""
@@ -105,7 +119,7 @@ class Compiled(CompiledFunction):
             if plan is not None:
                 self.plans.move_to_end(signature.key)
                 return plan
-            plan = make_plan(self.f, signature, self.passes)
+            plan = make_plan(self.f, signature, self.passes, self.checkpoint)
             self.made += 1
             if self.made == MANY_PLANS + 1:
                 warnings.warn(
@@ -154,13 +168,15 @@ class Compiled(CompiledFunction):
         return str(self.plan.tape.report)
 
 
-def make_plan(f, signature, passes=tuple(PASSES)):
+def make_plan(f, signature, passes=tuple(PASSES), checkpoint=None):
     """Trace f and assemble its tape."""
     program, results = traced_program(f, signature)
     again, _ = traced_program(f, signature)
     check_deterministic(program, again, f)
     check_shapes(program)
     program = optimized(program, passes)
+    if checkpoint is not None:
+        program = checkpointed(program, checkpoint)
     outputs = [c_layout(*kind_of(y)) for y in program.outputs]
     try:
         tape = assemble(program, signature.layouts(), outputs, calls=True, report=Report)

@@ -29,11 +29,17 @@ class Loop:
         Whether the steps go from the last row to the first.
     results : tuple of (kind, number)
         ``("last", j)`` is the state j behind the last step, ``("states", j)`` the states j in front of each step,
-        stacked, and ``("ys", k)`` the rows of result k.
+        stacked, ``("kept", j)`` some of them in the places of a schedule, and ``("ys", k)`` the rows of result k.
     examples : pair of lists
         Plain values of the inputs and outputs of the body.
     derived : dict
         The loops that its derivatives are, as they are made.
+    schedule : Schedule or None
+        Of a loop that keeps some of its states, and of the loop back over them.
+    advance : Loop or None
+        Of a loop back: the loop whose steps it runs again. Its arguments come last: what it kept, rows, free values.
+    kept : tuple of (row, state)
+        Of a loop back: which of its rows are kept states.
     """
 
     body: Program
@@ -44,6 +50,9 @@ class Loop:
     results: tuple
     examples: tuple = ((), ())
     derived: dict = field(default_factory=dict)
+    schedule: object = None
+    advance: object = None
+    kept: tuple = ()
 
     @property
     def programs(self):

@@ -11,7 +11,9 @@ import numpy as np
 
 from .lowering import (
     BY_PARITY,
+    BY_SOURCE,
     BY_STEP,
+    BY_TARGET,
     LOOP,
     BodyCode,
     Instruction,
@@ -30,36 +32,59 @@ def lower_loop(to, step):
     """The views of the results of a loop."""
     loop = step.keywords["loop"]
     results = destinations(to, step, loop.results, lambda result: shape_of_result(loop, result))
-    if loop.length == 0:
-        raise NotLowerable("a loop without steps")
-    moves, inputs, outputs = [], [], []
-    c, k, n = loop.carries, loop.rows, loop.length
     by_kind = dict(zip(loop.results, results, strict=True))
-    for j, (x, first) in enumerate(zip(loop.body.inputs[:c], step.arguments[:c], strict=True)):
-        source, target = moving(to, x), moving(to, x)
-        moves += state_moves(
-            to, to.operand(first, x.dtype), source, target, n, loop.backward, by_kind.get(("states", j)),
-            by_kind.get(("last", j)),
-        )  # fmt: skip
-        inputs.append(source)
-        outputs.append(target)
-    for rows in step.arguments[c : c + k]:
-        view = to.view(rows)
-        row = replace(view, shape=view.shape[1:], strides=view.strides[1:], buffer=new_slot(to, view.dtype), offset=0)
-        moves.append(row_move(row, view, n, loop.backward))
-        inputs.append(row)
-    inputs += [to.view(w) for w in step.arguments[c + k :]]
+    c, k, n = loop.carries, loop.rows, loop.length
+    first, rows, free = step.arguments[:c], step.arguments[c : c + k], step.arguments[c + k :]
+    states = []
+    for j, (x, start) in enumerate(zip(loop.body.inputs, first, strict=False)):
+        start, last = to.operand(start, x.dtype), by_kind.get(("last", j))
+        if loop.schedule is not None and loop.advance is None:
+            kept = by_kind["kept", j]
+            to.copy_or_call(start, contiguous_view(kept, 0, x.shape))
+            states.append(kept_state(to, x, kept, last))
+        else:
+            states.append(moving_state(to, x, start, n, loop.backward, by_kind.get(("states", j)), last))
+    inputs = [moving_row(to, to.view(z), n, loop.backward) for z in rows]
+    ys = []
     for j in range(loop.ys):
         out = by_kind.get(("ys", j))
-        if out is None:
-            out = to.temporary(*shape_of_result(loop, ("ys", j)))
-        row = replace(out, shape=out.shape[1:], strides=out.strides[1:], buffer=new_slot(to, out.dtype), offset=0)
-        moves.append(row_move(row, out, n, loop.backward))
-        outputs.append(row)
-    mark = len(to.buffers["temporary"])
-    code = inner_code(to, loop.body, inputs, outputs)
-    emit(to, LoopCode([BodyCode(n, moves, code)], temporaries=mark))
+        out = to.temporary(*shape_of_result(loop, ("ys", j))) if out is None else out
+        ys.append(moving_row(to, out, n, loop.backward))
+    if loop.advance is None:
+        mark = len(to.buffers["temporary"])
+        code = LoopCode([body_code(to, loop, states, inputs, free, ys)], temporaries=mark)
+        code.entries = None if loop.schedule is None else loop.schedule.forward
+    else:
+        code = loop_back(to, loop, step.arguments, states, inputs, ys)
+    emit(to, code)
     return tuple(results)
+
+
+def body_code(to, loop, states, rows, free, ys):
+    """The code of a step; states are ``(source, target, moves)``, rows and results ``(row, moves)``."""
+    inputs = [*[source for source, _, _ in states], *[row for row, _ in rows], *[to.view(w) for w in free]]
+    outputs = [*[target for _, target, _ in states], *[row for row, _ in ys]]
+    moves = [move for *_, moves in (*states, *rows, *ys) for move in moves]
+    return BodyCode(loop.length, moves, inner_code(to, loop.body, inputs, outputs))
+
+
+def loop_back(to, loop, arguments, states, rows, ys):
+    """A loop back over states of which some are kept: steps run again, and steps back."""
+    forth = loop.advance
+    own = len(loop.body.inputs)
+    kept = [to.view(x) for x in arguments[own : own + forth.carries]]
+    further = arguments[own + forth.carries :]
+    again = [kept_state(to, x, view, None) for x, view in zip(forth.body.inputs, kept, strict=False)]
+    again_rows = [moving_row(to, to.view(z), forth.length, forth.backward) for z in further[: forth.rows]]
+    nowhere = [(to.temporary(*kind_of(y)), []) for y in forth.body.outputs[forth.carries :]]
+    for row, j in loop.kept:
+        rows[row] = again[j][0], again[j][2][:1]  # the place that the schedule names
+    mark = len(to.buffers["temporary"])
+    bodies = [
+        body_code(to, forth, again, again_rows, further[forth.rows :], nowhere),
+        body_code(to, loop, states, rows, arguments[loop.carries + loop.rows : own], ys),
+    ]
+    return LoopCode(bodies, loop.schedule.back, temporaries=mark)
 
 
 def destinations(to, step, results, shape_of):
@@ -78,35 +103,61 @@ def destinations(to, step, results, shape_of):
 def shape_of_result(loop, result):
     kind, j = result
     shape, dtype = kind_of(loop.body.outputs[loop.carries + j] if kind == "ys" else loop.body.inputs[j])
-    return (shape if kind == "last" else (loop.length, *shape)), dtype
+    count = {"last": (), "kept": (loop.schedule.places,) if loop.schedule else ()}.get(kind, (loop.length,))
+    return (*count, *shape), dtype
 
 
 def kind_of(y):
     return (y.shape, y.dtype) if type(y) is Step else (np.shape(y), np.result_type(y))
 
 
-def state_moves(to, first, source, target, n, backward, states, last):
-    """The moves of a state: from where a step reads it, and to where it writes it."""
-    size = math.prod(source.shape) * source.dtype.itemsize
+def moving_state(to, x, first, n, backward, states, last):
+    """A state in front of and behind a step, and how the two move."""
+    source, target = moving(to, x), moving(to, x)
+    size = math.prod(x.shape) * x.dtype.itemsize
     if states is not None:
         start, sign = (n - 1, -1) if backward else (0, 1)
-        row = contiguous_view(states, start, source.shape)
+        row = contiguous_view(states, start, x.shape)
         to.copy_or_call(first, row)
-        base, by, step = row, BY_STEP, sign * size
-        following = contiguous_view(states, start + sign, source.shape)
+        following = contiguous_view(states, start + sign, x.shape)
         if last is None:  # the last step has no row to write to
-            last = to.temporary(source.shape, source.dtype)
-        return [Move(source.buffer, by, step, base), Move(target.buffer, by, step, following, last=last)]
+            last = to.temporary(x.shape, x.dtype)
+        return (
+            source,
+            target,
+            [
+                Move(source.buffer, BY_STEP, sign * size, row),
+                Move(target.buffer, BY_STEP, sign * size, following, last=last),
+            ],
+        )
     if not first.is_contiguous or first.conj:
-        copy = to.temporary(source.shape, source.dtype)
+        copy = to.temporary(x.shape, x.dtype)
         to.copy_or_call(first, copy)
         first = copy
-    pair = to.temporary((2, *source.shape), source.dtype)
-    one, two = (contiguous_view(pair, i, source.shape) for i in range(2))
-    return [
-        Move(source.buffer, BY_PARITY, -size, two, first=first),
-        Move(target.buffer, BY_PARITY, size, one, last=last),
-    ]
+    pair = to.temporary((2, *x.shape), x.dtype)
+    one, two = (contiguous_view(pair, i, x.shape) for i in range(2))
+    return (
+        source,
+        target,
+        [
+            Move(source.buffer, BY_PARITY, -size, two, first=first),
+            Move(target.buffer, BY_PARITY, size, one, last=last),
+        ],
+    )
+
+
+def kept_state(to, x, kept, last):
+    """A state in the places that a schedule names."""
+    source, target = moving(to, x), moving(to, x)
+    size, start = math.prod(x.shape) * x.dtype.itemsize, contiguous_view(kept, 0, x.shape)
+    return (
+        source,
+        target,
+        [
+            Move(source.buffer, BY_SOURCE, size, start),
+            Move(target.buffer, BY_TARGET, size, start, last=last),
+        ],
+    )
 
 
 def contiguous_view(stack, i, shape):
@@ -114,11 +165,12 @@ def contiguous_view(stack, i, shape):
     return View(stack.buffer, shape, contiguous(shape), stack.offset + i * math.prod(shape))
 
 
-def row_move(row, whole, n, backward):
-    """The move through the first axis of an array."""
+def moving_row(to, whole, n, backward):
+    """A row of an array, and how it moves."""
+    row = replace(whole, shape=whole.shape[1:], strides=whole.strides[1:], buffer=new_slot(to, whole.dtype), offset=0)
     step = whole.strides[0]
     start = replace(row, buffer=whole.buffer, offset=whole.offset + (n - 1) * step * backward)
-    return Move(row.buffer, BY_STEP, (-step if backward else step) * whole.dtype.itemsize, start)
+    return row, [Move(row.buffer, BY_STEP, (-step if backward else step) * whole.dtype.itemsize, start)]
 
 
 def new_slot(to, dtype):
@@ -149,8 +201,11 @@ def inner_code(to, program, inputs, outputs):
 
 
 def emit(to, code):
-    cost = sum(body.length * (10.0 + sum(line.cost for line in body.code)) for body in code.bodies)
-    to.code.append(Instruction(LOOP, 1, detail=code, cost=cost))
+    cost = 0.0
+    for i, body in enumerate(code.bodies):
+        times = body.length if code.entries is None else np.count_nonzero(code.entries[:, 0] == i)
+        cost += times * (10.0 + sum(line.cost for line in body.code))
+    to.code.append(Instruction(LOOP, 1, detail=code, cost=float(cost)))
 
 
 def lower_branches(to, step):
