@@ -67,7 +67,7 @@ class Program:
 
 def attempt(function, arrays):
     """Tame results, or none."""
-    refused = (ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
+    refused = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
     try:
         results = floats(function(*[np.copy(x)[()] for x in arrays]))
     except (*refused, Warning):

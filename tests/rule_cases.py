@@ -9,9 +9,11 @@ import fastbs.scipy.linalg
 import test_rules_elementwise
 import test_rules_indexing
 import test_rules_linalg
+import test_rules_polynomials
 import test_rules_products
 import test_rules_reductions
 import test_rules_shapes
+import test_rules_statistics
 import test_scipy_linalg
 import test_scipy_special
 
@@ -27,6 +29,8 @@ def table():
             cases[name] = (f, tuple(test_rules_shapes.values(shapes)))
     for module in (test_rules_linalg, test_scipy_linalg):
         cases |= {name: (f, arrays) for name, (f, arrays, *_) in module.CASES.items()}
+    for module in (test_rules_polynomials, test_rules_statistics):
+        cases |= {name: (f, arrays) for name, (f, *arrays) in module.CASES.items()}
     for name, (f, shapes) in test_rules_products.CASES.items():
         cases[name] = (f, tuple(test_rules_products.arrays(*shapes)))
     cases |= {name: (f, (reductions.A,)) for name, f in reductions.CASES.items()}

@@ -58,7 +58,7 @@ INSIDE = {
         "elementwise several graphs",
         "indexing reductions einsum solves own",
         "special running orders factorizations products shapes stacks",
-        "convolution linalg methods",
+        "convolution linalg methods polynomials statistics",
         "scipy_linalg",
     ],
     "scipy": ["linalg special"],

@@ -163,6 +163,11 @@ CASES = {
     "choose": (lambda x, y: np.choose([1, 0, 1], (x, y)), (3,), (2, 3)),
     "choose method": (lambda x: (np.argsort(x) % 2).choose((x, x * x)), (3,)),
     "choose around": (lambda x, y: np.choose(np.array([5, 0, -1]), (x, y), mode="wrap"), (3,), (3,)),
+    "piecewise": (lambda x: np.piecewise(x, [x < 0.7, x > 1.2], [np.exp, lambda t: t**2]), (2, 3)),
+    "piecewise with a rest": (lambda x: np.piecewise(x, [x < 1.0], [np.sin, 2.0]), (2, 3)),
+    "piecewise of one condition": (
+        lambda x: np.piecewise(x, x > 1.0, [lambda t, c: t**c, lambda t, c: c * t], 3.0), (4,),
+    ),
     "select": (lambda x, y: np.select([x < 0.7, x < 1.2], [y, x * y], default=1.5), (2, 3), (3,)),
     "diagonal": (lambda x: np.diagonal(x) * x.diagonal(), (3, 4)),
     "diagonal of a stack": (lambda x: np.diagonal(x, 1, 0, 2), (3, 2, 4)),
@@ -353,3 +358,8 @@ def test_float32_buffers_stay_float32():
 
 def test_array_is_the_entry_of_nested_indices():
     assert functions["array"] is array
+
+
+def test_piecewise_counts_its_functions():
+    with pytest.raises(ValueError, match=r"must have 1 or 2 entries because condlist has 1; got 3"):
+        grad(lambda x: np.sum(np.piecewise(x, [x > 0], [1, 2, 3])))(np.ones(3))

@@ -101,6 +101,13 @@ CASES = {
     "quantile kept": lambda a: np.quantile(a, 0.7, axis=1, keepdims=True),
     "percentile": lambda a: np.percentile(a, 40.0, axis=(0, 1)),
     "interp": lambda a: np.interp(a, np.array([-2.0, -0.51, 0.23, 2.0]), np.array([1.0, 3.0, -1.0, 2.0])),
+    "nanmedian": lambda a: np.nanmedian(np.where(MASK, a, np.nan), axis=1),
+    "nanmedian of all": lambda a: np.nanmedian(np.where(MASK, a, np.nan)),
+    "nanmedian kept": lambda a: np.nanmedian(np.where(MASK, a, np.nan), axis=0, keepdims=True),
+    "nanquantile": lambda a: np.nanquantile(np.where(MASK, a, np.nan), 0.3, axis=0),
+    "nanquantiles": lambda a: np.nanquantile(np.where(MASK, a, np.nan), [0.0, 0.6, 1.0], axis=1),
+    "nanpercentile": lambda a: np.nanpercentile(np.where(MASK, a, np.nan), 35.0, axis=(0, 1)),
+    "interp in lists": lambda a: np.interp([0.5, 1.7], [0.0, 1.0, 2.0], a[0, :3]),
     "interp of a period": lambda a: np.interp(a, np.array([0.1, 0.5, 1.3]), np.array([1.0, 3.0, -1.0]), period=2.0),
     "gradient": lambda a: np.gradient(a),
     "gradient order 2": lambda a: np.gradient(a, 0.5, axis=1, edge_order=2),
@@ -141,7 +148,8 @@ CASES = {
 ROUNDED = {
     "prod where", "mean where", "var where", "std where", "nanmean", "nanvar", "nanstd", "quantile", "quantiles",
     "quantile kept", "percentile", "interp", "interp of a period", "logaddexp.reduce kept", "logaddexp.reduce flat",
-    "gradient uneven", "gradient steps",
+    "gradient uneven", "gradient steps", "nanmedian", "nanmedian of all", "nanmedian kept", "nanquantile",
+    "nanquantiles", "nanpercentile",
 }  # fmt: skip
 
 

@@ -10,17 +10,18 @@ from . import (
     linalg,
     methods,
     orders,
+    polynomials,
     products,
     reductions,
     running,
     shapes,
     solves,
     stacks,
+    statistics,
 )  # fmt: skip
 from .table import RULES
 
 __all__ = [
     "RULES", "convolution", "einsum", "elementwise", "factorizations", "graphs", "indexing", "linalg", "methods",
-    "orders", "products", "reductions", "running", "shapes", "solves",
-    "stacks",
+    "orders", "polynomials", "products", "reductions", "running", "shapes", "solves", "stacks", "statistics",
 ]  # fmt: skip

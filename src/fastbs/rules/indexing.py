@@ -12,7 +12,7 @@ import operator
 import numpy as np
 
 from .._trace import Traced, constant_error
-from .several import dispatched, variadic
+from .several import as_array, dispatched, variadic
 from .table import RULES, Linear, composite, functions, record
 
 __all__ = ["add_at", "assign", "axis_index", "fill", "flat_or_along", "get", "read", "scatter_add", "stretched"]
@@ -458,6 +458,30 @@ def select(condlist, choicelist, default=0):
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
         result = np.where(condition, choice, result)
     return result
+
+
+@composite(np.piecewise)
+def piecewise(x, condlist, funclist, *arguments, **keywords):
+    # as NumPy does it: every function sees the elements that it is for
+    single = hasattr(condlist, "ndim") and condlist.ndim == np.ndim(x)
+    conditions = [condlist] if single else list(condlist)
+    if len(conditions) == len(funclist) - 1:
+        conditions.append(~functools.reduce(np.logical_or, conditions))
+    if len(conditions) != len(funclist):
+        raise ValueError(
+            f"piecewise: funclist must have {len(conditions)} or {len(conditions) + 1} entries because condlist has "
+            f"{len(conditions)}; got {len(funclist)}"
+        )
+    y = np.zeros_like(x)
+    for condition, function in zip(conditions, funclist, strict=True):
+        condition = np.astype(as_array(condition), bool)
+        if not callable(function):
+            y[condition] = function
+            continue
+        chosen = x[condition]
+        if np.size(chosen):
+            y[condition] = function(chosen, *arguments, **keywords)
+    return y
 
 
 # The diagonal

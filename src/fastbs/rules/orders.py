@@ -7,6 +7,7 @@ from ..errors import TraceError
 from .elementwise import nonzero
 from .indexing import take
 from .reductions import checked_axes, count, flat, keywords_of, reduction, tied
+from .several import as_array
 from .table import composite, into, record
 
 # Order statistics
@@ -58,12 +59,16 @@ def quantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", 
     floor = np.clip(np.floor(place), 0, max(n - 1, 0))
     part, low = place - floor, floor.astype(int)
     below, above = np.take(x, low, axis=-1), np.take(x, np.minimum(low + 1, n - 1), axis=-1)
-    step = above - below
-    y = np.where(part < 0.5, below + step * part, above - step * (1 - part))
+    y = between(below, above, part)
     y = np.transpose(y, (*range(y.ndim - q.ndim, y.ndim), *range(y.ndim - q.ndim)))
     if keepdims:
         y = y.reshape((*q.shape, *[1 if i - a.ndim in axes else length for i, length in enumerate(a.shape)]))
     return into(out, y)
+
+
+def between(below, above, part):
+    step = above - below
+    return np.where(part < 0.5, below + step * part, above - step * (1 - part))
 
 
 @composite(np.percentile)
@@ -71,11 +76,47 @@ def percentile(a, q, *arguments, **keywords):
     return quantile(a, q / 100 if type(q) in (int, float) else np.true_divide(q, 100), *arguments, **keywords)
 
 
+def along_rows(a, q, axes):
+    """The quantile q of every row of numbers, NaN left out: these are sorted to the end."""
+    x = np.sort(flat(a, axes), axis=-1)
+    count = np.sum(~np.isnan(x), axis=-1, keepdims=True)
+    place = q * np.maximum(count - 1, 0).astype(q.dtype)
+    floor = np.floor(place)
+    below, above = (np.take_along_axis(x, i.astype(int), axis=-1) for i in (floor, np.ceil(place)))
+    return np.take(between(below, above, place - floor), 0, axis=-1)
+
+
+@composite(np.nanquantile)
+def nanquantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None):
+    if method != "linear" or weights is not None or type(q) is Traced:
+        raise TraceError(
+            "nanquantile: method must be 'linear', weights None and q plain because only these are recorded; "
+            f"got method={method!r}, write the others with np.sort and indexing"
+        )
+    axes = checked_axes(axis, a.ndim)
+    kept = [1 if i - a.ndim in axes else length for i, length in enumerate(a.shape)]
+    q = np.asarray(q, a.dtype if type(q) in (int, float) else None)
+    rows = [along_rows(a, p, axes) for p in q.ravel()]
+    rows = [row.reshape(kept) for row in rows] if keepdims else rows
+    return into(out, rows[0] if q.ndim == 0 else np.stack(rows).reshape((*q.shape, *rows[0].shape)))
+
+
+@composite(np.nanpercentile)
+def nanpercentile(a, q, *arguments, **keywords):
+    return nanquantile(a, q / 100 if type(q) in (int, float) else np.true_divide(q, 100), *arguments, **keywords)
+
+
+@composite(np.nanmedian)
+def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+    return nanquantile(a, 0.5, axis, out, keepdims=keepdims)
+
+
 # Interpolation
 
 
 @composite(np.interp)
 def interp(x, xp, fp, left=None, right=None, period=None):
+    x, xp, fp = as_array(x), as_array(xp), as_array(fp)
     if period is not None:
         x, xp = np.remainder(x, abs(period)), np.remainder(xp, abs(period))
         order = np.argsort(xp)

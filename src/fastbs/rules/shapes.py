@@ -670,6 +670,32 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
     return y if dtype is None else y.astype(dtype)
 
 
+@composite(np.geomspace)
+def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+    start, stop = as_array(start).astype(float), as_array(stop).astype(float)
+    y = np.sign(start) * np.logspace(np.log10(np.abs(start)), np.log10(np.abs(stop)), num=num, endpoint=endpoint)
+    if num > 0:
+        y[0, ...] = start
+    if num > 1 and endpoint:
+        y[-1, ...] = stop
+    y = y if dtype is None else y.astype(dtype)
+    return np.moveaxis(y, 0, axis) if axis else y
+
+
+# Along an axis
+
+
+@composite(np.apply_along_axis)
+def apply_along_axis(func1d, axis, arr, *arguments, **keywords):
+    axis = normalize_axis_index(axis, np.ndim(arr))
+    rows = np.moveaxis(arr, axis, -1)
+    shape = np.shape(rows)[:-1]
+    results = [func1d(rows[i], *arguments, **keywords) for i in np.ndindex(shape)]
+    y = np.reshape(np.stack(results), (*shape, *np.shape(results[0])))
+    last = np.ndim(results[0])
+    return np.moveaxis(y, range(len(shape), len(shape) + last), range(axis, axis + last))
+
+
 # Windows
 
 
