@@ -21,7 +21,7 @@ DIRECTIVES = {
 }
 
 # -fno-trapping-math lets GCC vectorize loops with selects; never -ffast-math (NaN and -0 must pass).
-GNU_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
+GNU_FLAGS = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
 MSVC_FLAGS = ["/O2"]
 
 

@@ -11,6 +11,7 @@ from ..operator import Operator
 from ..operators import Identity
 from ..values import scale
 from .entry import is_multiple_of_identity
+from .flat import as_scipy, to_dense
 from .vector import block_vector
 
 __all__ = ["BlockMap", "LazyProduct", "block_index"]
@@ -34,6 +35,8 @@ class BlockMap(Operator):
     """
 
     precedence = 2
+    as_scipy = as_scipy
+    to_dense = to_dense
 
     def takes(self, X):
         return isinstance(X, (list, tuple))

@@ -15,6 +15,7 @@ from ..operators import Identity
 from ..values import add
 from .entry import adjoint_of, as_operator, is_multiple_of_identity, is_zero_number, transpose_of
 from .factorization import Factorization, StackFactorization
+from .flat import as_scipy
 from .lazy import LazyProduct, block_index
 from .vector import block_vector
 
@@ -409,6 +410,8 @@ class BlockMatrix(Operator):
                         f"{type(self).__name__}.__matmul__: blocks ({i}, {k}) and ({k}, {j}): {error}"
                     ) from error
         return BlockMatrix.from_blocks((self.shape[0], other.shape[1]), blocks)
+
+    as_scipy = as_scipy
 
     def to_dense(self, shape_in=None):
         """The matrix on the ``vec`` of all entries under each other.

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-__all__ = ["VecOperator"]
+__all__ = ["BlockVecOperator", "VecOperator"]
 
 
 class VecOperator(LinearOperator):
@@ -52,3 +52,29 @@ def vec_stack(op, rows, shape_in, shape_out):
     stack = np.transpose(stack, (0, *range(len(shape_in), 0, -1)))
     result = np.stack([op @ X for X in stack]) if op.is_unstacked(len(shape_in)) else op @ stack
     return np.transpose(result, (0, *range(result.ndim - 1, 0, -1))).reshape(len(rows), math.prod(shape_out))
+
+
+class BlockVecOperator(LinearOperator):
+    """A map of block vectors on flat ones, the ``vec`` of all entries under each other.
+
+    Parameters
+    ----------
+    op : operator on block vectors
+    domain, image : FlatVector, what it takes and what it returns
+    """
+
+    def __init__(self, op, domain, image):
+        self.op, self.domain, self.image = op, domain, image
+        super().__init__(np.dtype(float) if op.dtype is None else op.dtype, (image.size, domain.size))
+
+    def _matvec(self, x):
+        return self.image.flat(self.op @ self.domain.entries(x.reshape(-1)))
+
+    def _rmatvec(self, y):
+        return self.domain.flat(self.op.H @ self.image.entries(y.reshape(-1)))
+
+    def _adjoint(self):
+        return BlockVecOperator(self.op.H, self.image, self.domain)
+
+    def _transpose(self):
+        return BlockVecOperator(self.op.T, self.image, self.domain)
