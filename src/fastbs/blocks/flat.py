@@ -99,7 +99,7 @@ def shapes_out(op, domain, where):
     return FlatVector(shapes)
 
 
-def as_scipy(op, shape_in=None):
+def as_scipy(self, shape_in=None):
     """This map on flat vectors, the ``vec`` of all entries under each other, as SciPy's `LinearOperator`.
 
     Parameters
@@ -117,11 +117,11 @@ def as_scipy(op, shape_in=None):
     """
     from ..interop.scipy import BlockVecOperator  # a bridge: SciPy's sparse package is slow to import
 
-    domain = shapes_in(op, shape_in, "as_scipy")
-    return BlockVecOperator(op, domain, shapes_out(op, domain, "as_scipy"))
+    domain = shapes_in(self, shape_in, "as_scipy")
+    return BlockVecOperator(self, domain, shapes_out(self, domain, "as_scipy"))
 
 
-def to_dense(op, shape_in=None):
+def to_dense(self, shape_in=None):
     """The matrix on the ``vec`` of all entries under each other, by one application a column.
 
     Parameters
@@ -129,7 +129,7 @@ def to_dense(op, shape_in=None):
     shape_in : list of shapes, optional
         As in `as_scipy`.
     """
-    domain = shapes_in(op, shape_in, "to_dense")
-    image = shapes_out(op, domain, "to_dense")
-    columns = [image.flat(op @ domain.entries(x)) for x in np.eye(domain.size)]
+    domain = shapes_in(self, shape_in, "to_dense")
+    image = shapes_out(self, domain, "to_dense")
+    columns = [image.flat(self @ domain.entries(x)) for x in np.eye(domain.size)]
     return np.stack(columns, axis=1) if columns else np.zeros((image.size, 0))
