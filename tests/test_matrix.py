@@ -188,3 +188,16 @@ def test_factored_inverse_is_a_matrix():
     assert_allclose(inverse @ np.eye(4), np.linalg.inv(A), atol=1e-5)
     assert_allclose(np.eye(4) @ inverse, np.linalg.inv(A), atol=1e-5)
     assert factored(inverse, "here") is inverse.original
+
+
+def test_sparse_matrices_multiply_traced_values():
+    S = scipy.sparse.random_array((3, 4), density=0.5, rng=np.random.default_rng(0), format="csr")
+    for shape in ((4,), (4, 2)):
+        x = np.random.default_rng(1).normal(size=shape)
+
+        def f(x, B):
+            return np.sum(np.sin(fb.Left(B) @ x)) + np.sum((fb.Right(B.T) @ x.T) ** 2)
+
+        H, G = (fb.hessian(lambda x, B=B: f(x, B))(x) for B in (S, S.toarray()))
+        np.testing.assert_allclose(H, G, atol=1e-14)
+        np.testing.assert_allclose(fb.grad(f)(x, S), fb.grad(f)(x, S.toarray()))

@@ -11,8 +11,10 @@ import weakref
 
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.linalg
 import scipy.ndimage
+import scipy.optimize
 import scipy.sparse
 
 import fastbs as fb
@@ -70,6 +72,11 @@ CONSTANTS = {
     "plain[mask]": (lambda x: np.ones((2, 3))[x > 2], "np.take_along_axis"),
     "plain[slice]": (lambda x: np.arange(6.0)[: np.argmax(x)], "__index__"),
     "take of a plain array": (lambda x: np.take(np.arange(6.0), np.argsort(x[0])), "np.take_along_axis"),
+    "method of a plain array": (lambda x: np.eye(2).dot(x), r"np.dot\(A, x\) for A.dot\(x\)"),
+    "mask for a plain array": (lambda x: X.mean(where=x > 2), "NumPy's functions instead of methods of plain arrays"),
+    "random numbers": (lambda x: np.random.default_rng(0).normal(x), "a traced value must stay traced"),
+    "optimizer": (lambda x: scipy.optimize.brentq(lambda t: t - x[0, 0], 0, 9), "float: .*fb.stop_gradient"),
+    "quadrature": (lambda x: scipy.integrate.quad(lambda t: t * x[0, 0], 0, 1), "float: .*fb.stop_gradient"),
     "pickle": (pickle.dumps, "return it from the traced function"),
     "r_": (lambda x: np.r_[x[0], 1.0], "np.stack, np.concatenate"),
     "save": (lambda x: np.save("nowhere.npy", x), "save: a traced value must go through functions"),
@@ -88,8 +95,8 @@ FUNCTIONS = {
     "NumPy's fft": (lambda x: np.fft.fft(x), "fft: a traced value .*numpy.fft.* which has none"),
     "ufunc of SciPy": (lambda x: scipy.special.wofz(x), "wofz: .*which has none: .*fb.stop_gradient"),
     "ufunc method": (lambda x: np.hypot.reduceat(x, [0]), "hypot.reduceat: .*a traced value must go through functions"),
-    "SciPy that does not dispatch": (lambda x: scipy.linalg.expm(x[:, :2]), "call SciPy through fastbs.scipy"),
-    "SciPy's ndimage": (lambda x: scipy.ndimage.gaussian_filter(x, 1.0), "call SciPy through fastbs.scipy"),
+    "SciPy that does not dispatch": (lambda x: scipy.linalg.expm(x[:, :2]), "SciPy through fastbs.scipy"),
+    "SciPy's ndimage": (lambda x: scipy.ndimage.gaussian_filter(x, 1.0), "SciPy through fastbs.scipy"),
     "vectorize": (lambda x: np.vectorize(lambda t: t)(x), "Traced.__array__"),
     "method": (lambda x: x.tobytes(), "Traced.tobytes: a traced value must have a rule"),
     "attribute": (lambda x: x.strides, "Traced.strides"),

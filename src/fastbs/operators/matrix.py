@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from scipy.linalg import lu_factor, lu_solve, solve_triangular
 
+from .._trace import Traced
 from ..arguments import is_array, is_sparse
 from ..errors import DtypeError, ShapeError, SingularError
 
@@ -33,6 +34,9 @@ def inverse_name(name):
 
 def left_product(B, X):
     """B X for X of any number of leading stack axes."""
+    if type(X) is Traced and is_sparse(B):
+        # SciPy's matrices convert what is to their right; to their left, NumPy's protocol comes first
+        return np.matrix_transpose(right_product(np.matrix_transpose(X), B.T)) if X.ndim > 1 else X @ B.T
     if X.ndim <= 2 or not takes_matrices_only(B):
         return B @ X
     # stack of (m, n) -> (m, stack n): one product for all directions
