@@ -7,6 +7,7 @@ Usage::
     python -m benchmarks.report kernels        # own products against BLAS, own functions against NumPy
     python -m benchmarks.report networks       # compiled gradients against the BLAS floor, NumPy by hand, JAX, PyTorch
     python -m benchmarks.report gradients      # uncompiled gradients against autograd and PyTorch, what recording adds
+    python -m benchmarks.report jacobians      # Jacobians of chains against JAX, forward and reverse
     python -m benchmarks.report graphs         # sweeps over graphs against kept LU factors
     python -m benchmarks.report loops          # compiled gradients of loops of 1,000 steps against JAX
     python -m benchmarks.report kronecker      # Kronecker chains against fastkron and opt_einsum
@@ -22,6 +23,7 @@ import numpy as np
 
 from . import gradient_cases as gradients
 from . import graph_cases as graphs
+from . import jacobian_cases as jacobians
 from . import kernel_cases as kernels
 from . import kronecker_cases as kronecker
 from . import loop_cases as loops
@@ -160,6 +162,26 @@ def report_gradients(sizes, rounds):
     return missed
 
 
+def report_jacobians(sizes, rounds):
+    """Print one row per chain of ours, against the better of JAX's two; return how many bounds are missed."""
+    missed = 0
+    line = "{:<11}{:<10}{:>9}  {:<8}{:>9}  {:>8}  {:<22}  {}"
+    print(line.format("chain", "", "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+    for case in jacobians.CASES:
+        rivals = jacobians.rivals(case)
+        for _ in range(WARM):
+            rivals["fastbs"]()
+        result = compare(rivals, "fastbs", rounds, check=1e-10)
+        peer = min(rivals.keys() & jacobians.PEERS, key=result.seconds, default=None)
+        for name in ("fastbs", "compiled") if peer else ():
+            ratio, bound = result.ratio(name, peer), jacobians.BOUNDS[case, name]
+            missed += not ratio.meets(bound)
+            times = [format_seconds(result.seconds(rival)) for rival in (name, peer)]
+            verdict = "PASS" if ratio.meets(bound) else "MISS"
+            print(line.format(case, name, times[0], peer, times[1], f"{bound:.3f}", str(ratio), verdict), flush=True)
+    return missed
+
+
 def report_graphs(sizes, rounds):
     """Print one row per number of nodes and way to sweep; return how many bounds are missed."""
     missed = 0
@@ -234,6 +256,7 @@ REPORTS = {
     "kernels": report_kernels,
     "networks": report_networks,
     "gradients": report_gradients,
+    "jacobians": report_jacobians,
     "graphs": report_graphs,
     "kronecker": report_kronecker,
     "loops": report_loops,

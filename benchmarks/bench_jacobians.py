@@ -1,0 +1,18 @@
+"""Jacobians of chains of tanh layers, ours and JAX's."""
+
+from .jacobian_cases import CASES, PEERS, rivals
+
+
+class Jacobian:
+    params = (tuple(CASES), ("fastbs", "compiled", *PEERS))
+    param_names = ("widths", "rival")
+
+    def setup(self, case, rival):
+        found = rivals(case)
+        if rival not in found:
+            raise NotImplementedError  # asv's word for "skip"
+        self.run = found[rival]
+        self.run()
+
+    def time_jacobian(self, case, rival):
+        self.run()

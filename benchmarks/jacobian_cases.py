@@ -1,0 +1,68 @@
+"""Jacobians of chains of tanh layers against JAX in forward and in reverse, compiled there and here, and uncompiled.
+
+A rival is a function without arguments that returns the Jacobian of ``x -> tanh(W_N ... tanh(W_1 x))``. Narrow layers are
+where the order of the product matters: a chain that is thin in the middle is split there.
+"""
+
+import importlib.util
+import itertools
+
+import numpy as np
+
+import fastbs as fb
+
+__all__ = ["BOUNDS", "CASES", "PEERS", "rivals"]
+
+CASES = {
+    "300 5 300": (300, 300, 300, 5, 300, 300, 300),
+    "100 10 3": (100, 50, 50, 10, 50, 50, 3),
+    "3 10 100": (3, 50, 50, 10, 50, 50, 100),
+}
+PEERS = ("jacrev", "jacfwd")
+
+# the most that each of ours may take of a peer's time: of both for the first, of the better one for the others
+BOUNDS = {
+    ("300 5 300", "fastbs"): 1 / 8,
+    ("300 5 300", "compiled"): 1 / 8,
+    ("100 10 3", "fastbs"): 4.0,
+    ("100 10 3", "compiled"): 4.0,
+    ("3 10 100", "fastbs"): 4.0,
+    ("3 10 100", "compiled"): 4.0,
+}
+
+
+def chain(np):
+    def f(x, weights):
+        for W in weights:
+            x = np.tanh(W @ x)
+        return x
+
+    return f
+
+
+def rivals(case):
+    """``{name: function}`` of all that can run here."""
+    widths, rng = CASES[case], np.random.default_rng(0)
+    weights = [rng.normal(size=(m, n)) / np.sqrt(n) for n, m in itertools.pairwise(widths)]
+    x = rng.normal(size=widths[0])
+    jacobian = fb.jacobian(chain(np))
+    compiled = fb.compile(jacobian)
+    made = {"fastbs": lambda: jacobian(x, weights), "compiled": lambda: compiled(x, weights)}
+    if importlib.util.find_spec("jax"):
+        made |= jax_rivals(x, weights)
+    return made
+
+
+def jax_rivals(x, weights):
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    x, weights = jax.tree.map(jnp.asarray, (x, weights))
+
+    def rival(transform):
+        jacobian = jax.jit(transform(chain(jnp)))
+        return lambda: jax.block_until_ready(jacobian(x, weights))
+
+    return {name: rival(getattr(jax, name)) for name in PEERS}
