@@ -120,3 +120,43 @@ def test_bundle_adjustment(capsys):
             return module.residual(*((x, points) if k == 0 else (cameras, x)), seen, pixels)
 
         np.testing.assert_allclose(rows[k] @ v.ravel(), complex_slope(f, x, v), rtol=1e-9, atol=1e-9)
+
+
+def test_kalman(capsys):
+    module = example("kalman")
+    p = module.main()
+    np.testing.assert_allclose(np.exp(p), [15099, 1469], rtol=1e-3)
+    assert "log likelihood -632.5" in capsys.readouterr().out
+    noise, step = np.exp(p)
+    # the filter by its recursions, from a first level that is the first flow
+    level, variance, filtered, log = module.NILE[0], noise, [module.NILE[0]], 0.0
+    for y in module.NILE[1:]:
+        variance += step
+        log -= (np.log(2 * np.pi * (variance + noise)) + (y - level) ** 2 / (variance + noise)) / 2
+        gain = variance / (variance + noise)
+        level, variance = level + gain * (y - level), variance * (1 - gain)
+        filtered.append(level)
+    found, smoothed, variances = module.smooth(noise, step)
+    np.testing.assert_allclose(found, filtered)
+    np.testing.assert_allclose([smoothed[-1], variances[-1]], [level, variance])
+    np.testing.assert_allclose(module.log_likelihood(p), log)
+    point, v = p + 0.1, np.array([0.3, -0.7])
+    np.testing.assert_allclose(
+        fb.grad(module.log_likelihood)(point) @ v, slope(module.log_likelihood, point, v, 1e-3), rtol=1e-7
+    )
+
+
+def test_regulator(capsys):
+    module = example("regulator")
+    value, gradient = module.main()
+    assert "cost" in capsys.readouterr().out
+    _, A, B = module.multipliers(2.0, 0.5)
+    P = module.Q
+    for _ in range(module.STEPS - 1):  # Riccati's recursion
+        K = np.linalg.solve(module.R + B.T @ P @ B, B.T @ P @ A)
+        P = module.Q + A.T @ P @ (A - B @ K)
+    np.testing.assert_allclose(value, module.START @ P @ module.START / 2)
+    x, u = module.control(2.0)
+    np.testing.assert_allclose(x[0], module.START, atol=1e-12)
+    np.testing.assert_allclose(x[1:], x[:-1] @ A.T + u @ B.T, atol=1e-12)
+    np.testing.assert_allclose(gradient, slope(module.cost, 2.0, 1.0, 1e-3), rtol=1e-8)

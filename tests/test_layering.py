@@ -36,7 +36,16 @@ LAYERS = [
     "__main__",
 ]
 INSIDE = {
-    "blocks": ["row vector", "entry flat", "lazy", "factorization", "matrix", "triangular", "bidiagonal", "diagonal"],
+    "blocks": [
+        "row vector",
+        "entry flat",
+        "lazy",
+        "factorization",
+        "matrix",
+        "triangular",
+        "bidiagonal",
+        "diagonal tridiagonal",
+    ],
     "compiler": [
         "arena views program elementwise",
         "simplify fuse loops checkpoints",

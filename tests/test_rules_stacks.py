@@ -64,3 +64,10 @@ def test_complex_blocks_are_refused():
     off = np.ones((1, 1, 1), complex)
     with pytest.raises(TypeError, match="must be real because the rule is for real arrays; got complex128"):
         fb.grad(lambda b: np.sum(np.real(fb.Bidiagonal.from_arrays(None, off).solve(b))))(np.ones(2))
+
+
+def test_kept_factors_with_traced_right_sides():
+    diag, off = random_blocks(np.random.default_rng(3), 3, 2, "float64", "general")
+    for kind, invert in (("general", False), ("general", True), ("lower", False)):
+        solver = fb.factorize(fb.Bidiagonal.from_arrays(diag, off, diagonal=kind), invert=invert)
+        check(lambda b, solver=solver: solver.solve(b) + solver.H.solve(b), np.arange(6.0), exact=False)

@@ -1,7 +1,7 @@
 """Gradients, Jacobians and sensitivities as one backslash: ``dx = (I - L)^-1 D dp``."""
 
 from . import manifolds, testing
-from .blocks import Bidiagonal, BlockMatrix, Diagonal, Triangular
+from .blocks import Bidiagonal, BlockMatrix, Diagonal, Triangular, Tridiagonal
 from .compiled import compile
 from .control import cond, scan
 from .derivatives import (
@@ -47,6 +47,7 @@ __all__ = [
     "System",
     "TraceError",
     "Triangular",
+    "Tridiagonal",
     "Zero",
     "array",
     "backslash",

@@ -243,8 +243,8 @@ class Stack:
             if entry.shape != shape or shape[:1] != (self.m,):
                 row = min(i, self.n - 1)
                 raise ShapeError(
-                    f"{where}: block ({row}, {row}) and entry {i}: entries must be ({self.m},) or ({self.m}, r), alike, "
-                    f"because blocks are {self.m} x {self.m}; got {entry.shape}"
+                    f"{where}: block ({row}, {row}) and entry {i}: entries must be ({self.m},) or ({self.m}, r), "
+                    f"alike, because blocks are {self.m} x {self.m}; got {entry.shape}"
                 )
         zero = np.zeros(shape, np.result_type(*(entry.dtype for entry in entries)))
         held = iter(entries)
@@ -276,7 +276,9 @@ class Stack:
 
     @property
     def options(self):
-        return {"upper": self.upper, "kind": self.kind, "where": self.where, "conj": self.conj}
+        return {
+            "upper": self.upper, "kind": self.kind, "where": self.where, "conj": self.conj, "pivots": self.pivots,
+        }  # fmt: skip
 
     def _traced_product(self, X):
         Y = X if self.diag is None else TRIANGLES.get(self.kind, same)(self.diag) @ X
@@ -345,9 +347,9 @@ def shifted(X, by):
     return np.concatenate((zero, X) if by > 0 else (X, zero), axis=-3)
 
 
-def stacked_solve(diag, off, b, upper, kind, where, conj):
+def stacked_solve(diag, off, b, upper, kind, where, conj, pivots):
     """The step that traces record: A^-1 b for b (..., N, m, r)."""
-    return Stack(diag, off, upper, kind, where, conj).solve(b)
+    return Stack(diag, off, upper, kind, where, conj, pivots).solve(b)
 
 
 def kernel_array(x, where):

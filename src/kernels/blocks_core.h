@@ -37,11 +37,66 @@
 /* A block; its conjugate if the sign is -1 */
 #define BLOCK const STORED *a, int64_t rs, int64_t cs, REAL sign
 
+#if WAY == ONE && !COMPLEX && defined(__GNUC__)
+typedef REAL NAME(four) __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL))));
+
+/* s (4) += or -= A x: four rows that are contiguous, summed in vectors */
+INLINE void NAME(contiguous_rows)(const int add, int64_t n, const REAL *a, int64_t rs, const REAL *x, REAL *s)
+{
+    NAME(four) p = {0}, q = {0}, u = {0}, v = {0}, y;
+    int64_t j = 0;
+    for (; j + 4 <= n; j += 4) {
+        y = *(const NAME(four) *)(x + j);
+        p += *(const NAME(four) *)(a + j) * y;
+        q += *(const NAME(four) *)(a + rs + j) * y;
+        u += *(const NAME(four) *)(a + 2 * rs + j) * y;
+        v += *(const NAME(four) *)(a + 3 * rs + j) * y;
+    }
+    p = __builtin_shufflevector(p, q, 0, 4, 2, 6) + __builtin_shufflevector(p, q, 1, 5, 3, 7);
+    u = __builtin_shufflevector(u, v, 0, 4, 2, 6) + __builtin_shufflevector(u, v, 1, 5, 3, 7);
+    p = __builtin_shufflevector(p, u, 0, 1, 4, 5) + __builtin_shufflevector(p, u, 2, 3, 6, 7);
+    for (; j < n; j++) p += (NAME(four)){a[j], a[rs + j], a[2 * rs + j], a[3 * rs + j]} * x[j];
+    *(NAME(four) *)s = add ? *(NAME(four) *)s + p : *(NAME(four) *)s - p;
+}
+
+/* s (g) += or -= A x: g rows, 4 or 8, whose columns are contiguous */
+INLINE void NAME(contiguous_columns)(const int g, const int add, int64_t n, const REAL *a, int64_t cs, const REAL *x,
+                                     REAL *s)
+{
+    NAME(four) p = *(NAME(four) *)s, q = {0};
+    if (g == 8)
+        q = *(NAME(four) *)(s + 4);
+    for (int64_t j = 0; j < n; j++) {
+        const REAL y = add ? x[j] : -x[j];
+        p += *(const NAME(four) *)(a + j * cs) * y;
+        if (g == 8)
+            q += *(const NAME(four) *)(a + j * cs + 4) * y;
+    }
+    *(NAME(four) *)s = p;
+    if (g == 8)
+        *(NAME(four) *)(s + 4) = q;
+}
+#define VECTOR_ROWS                                                                                                    \
+    if (__builtin_constant_p(cs) && cs == 1 && g >= 4) {                                                               \
+        NAME(contiguous_rows)(add, n, a, rs, x, s);                                                                    \
+        if (g == 8)                                                                                                    \
+            NAME(contiguous_rows)(add, n, a + 4 * rs, rs, x, s + 4);                                                   \
+        return;                                                                                                        \
+    }                                                                                                                  \
+    if (__builtin_constant_p(rs) && rs == 1 && g >= 4) {                                                               \
+        NAME(contiguous_columns)(g, add, n, a, cs, x, s);                                                              \
+        return;                                                                                                        \
+    }
+#else
+#define VECTOR_ROWS
+#endif
+
 /* s (g) += or -= A (g, n) x (n) */
 INLINE void NAME(rows)(const int g, const int add, int64_t n, BLOCK, const E *x, E *s)
 {
     E sum[GROUP];
     (void)sign;
+    VECTOR_ROWS
     UNROLL
     for (int i = 0; i < g; i++) sum[i] = s[i];
     for (int64_t j = 0; j < n; j++) {
@@ -59,17 +114,8 @@ INLINE void NAME(rows)(const int g, const int add, int64_t n, BLOCK, const E *x,
     for (int i = 0; i < g; i++) s[i] = sum[i];
 }
 
-/* Calls f(g, ...) for groups of rows, GROUP at a time and then powers of 2, until `done` is m. */
-#if GROUP == 8
+/* f(g) for groups of 4, 2 and 1 rows until `done` is m */
 #define EACH_GROUP(f)                                                                                                  \
-    for (; done + 8 <= m; done += 8) f(8);                                                                             \
-    SMALL_GROUPS(f)
-#else
-#define EACH_GROUP(f)                                                                                                  \
-    for (; done + 8 <= m; done += 4) f(4);                                                                             \
-    SMALL_GROUPS(f)
-#endif
-#define SMALL_GROUPS(f)                                                                                                \
     for (; done + 4 <= m; done += 4) f(4);                                                                             \
     for (; done + 2 <= m; done += 2) f(2);                                                                             \
     for (; done < m; done += 1) f(1);
@@ -79,6 +125,9 @@ INLINE void NAME(product_of)(const int add, int64_t m, int64_t n, BLOCK, const E
 {
     int64_t done = 0;
 #define PRODUCT(g) NAME(rows)(g, add, n, a + done * rs, rs, cs, sign, x, s + done)
+#if GROUP == 8
+    for (; done + 8 <= m; done += 8) PRODUCT(8);
+#endif
     EACH_GROUP(PRODUCT)
 #undef PRODUCT
 }
@@ -91,6 +140,13 @@ static void NAME(product)(const int add, int64_t m, int64_t n, BLOCK, const E *x
             NAME(product_of)(1, m, n, a, 1, cs, sign, x, s);
         else
             NAME(product_of)(0, m, n, a, 1, cs, sign, x, s);
+        return;
+    }
+    if (cs == 1) { /* rows are */
+        if (add)
+            NAME(product_of)(1, m, n, a, rs, 1, sign, x, s);
+        else
+            NAME(product_of)(0, m, n, a, rs, 1, sign, x, s);
         return;
     }
 #endif
@@ -127,21 +183,34 @@ INLINE int NAME(corner)(const int g, const int upper, const int kind, BLOCK, E *
         if (kind == DIVIDED)
             fine &= NAME2(is_finite)(inverse[i]);
     }
-    UNROLL
-    for (int kk = 0; kk < g; kk++) {
-        const int k = upper ? g - 1 - kk : kk;
-        if (kind == DIVIDED && !fine) {
+    if (kind == DIVIDED && !fine) { /* a pivot is 0 or almost, or NaN */
+        for (int kk = 0; kk < g; kk++) {
+            const int k = upper ? g - 1 - kk : kk;
             const STORED pivot = ELEMENT(a + k * (rs + cs));
             zero |= NAME2(is_zero)(pivot);
             NAME(divide)(x + k, pivot);
-        } else if (kind != IS_UNIT)
-            TIMES(x[k], inverse[k]);
-        UNROLL
-        for (int i = 0; i < g; i++)
-            if (upper ? i < k : i > k) {
+            for (int i = upper ? 0 : k + 1; i < (upper ? k : g); i++) {
                 const STORED e = ELEMENT(a + i * rs + k * cs);
                 SUB_PRODUCT(x[i], e, x[k]);
             }
+        }
+    } else {
+        UNROLL
+        for (int kk = 0; kk < g; kk++) {
+            const int k = upper ? g - 1 - kk : kk;
+            UNROLL
+            for (int i = 0; i < g; i++)
+                if (upper ? i < k : i > k) {
+                    STORED e = ELEMENT(a + i * rs + k * cs);
+                    if (kind != IS_UNIT)
+                        e = NAME2(times)(e, inverse[k]); /* then a step of the chain is one operation */
+                    SUB_PRODUCT(x[i], e, x[k]);
+                }
+        }
+        UNROLL
+        for (int i = 0; i < g; i++)
+            if (kind != IS_UNIT)
+                TIMES(x[i], inverse[i]);
     }
     UNROLL
     for (int i = 0; i < g; i++) s[i] = x[i];
@@ -168,7 +237,7 @@ INLINE int NAME(triangle_of)(const int upper, const int kind, int64_t m, BLOCK, 
 /* s (m) becomes T^-1 s for a triangle T (m, m); 1 if its diagonal has a zero */
 static int NAME(triangle)(const int upper, const int kind, int64_t m, BLOCK, E *s)
 {
-#define CASE(rs)                                                                                                       \
+#define CASE(rs, cs)                                                                                                       \
     if (kind == IS_UNIT)                                                                                               \
         return upper ? NAME(triangle_of)(1, IS_UNIT, m, a, rs, cs, sign, s)                                            \
                      : NAME(triangle_of)(0, IS_UNIT, m, a, rs, cs, sign, s);                                           \
@@ -179,15 +248,18 @@ static int NAME(triangle)(const int upper, const int kind, int64_t m, BLOCK, E *
                  : NAME(triangle_of)(0, RECIPROCALS, m, a, rs, cs, sign, s);
 #if WAY == ONE && !COMPLEX
     if (rs == 1) {
-        CASE(1)
+        CASE(1, cs)
+    }
+    if (cs == 1) {
+        CASE(rs, 1)
     }
 #endif
-    CASE(rs)
+    CASE(rs, cs)
 #undef CASE
 }
 
 #undef EACH_GROUP
-#undef SMALL_GROUPS
+#undef VECTOR_ROWS
 #undef E
 #undef ELEMENT
 #undef ADD_PRODUCT

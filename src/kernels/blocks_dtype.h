@@ -164,7 +164,7 @@ INLINE NAME(tile) NAME(gather)(const REAL *p, int64_t step)
 
 /* Factors */
 
-static int64_t NAME2(lu)(int64_t m, const void *a_, int64_t rs, int64_t cs, void *f_, int32_t *pivots)
+INLINE int64_t NAME2(lu_of)(const int64_t m, const void *a_, int64_t rs, int64_t cs, void *f_, int32_t *pivots)
 {
     const STORED *a = a_;
     STORED *f = f_;
@@ -202,6 +202,19 @@ static int64_t NAME2(lu)(int64_t m, const void *a_, int64_t rs, int64_t cs, void
         own[k] = inverse;
     }
     return zero;
+}
+
+static int64_t NAME2(lu)(int64_t m, const void *a, int64_t rs, int64_t cs, void *f, int32_t *pivots)
+{
+#if !COMPLEX
+    switch (m) { /* loops of known length */
+    case 2: return NAME2(lu_of)(2, a, rs, cs, f, pivots);
+    case 3: return NAME2(lu_of)(3, a, rs, cs, f, pivots);
+    case 4: return NAME2(lu_of)(4, a, rs, cs, f, pivots);
+    case 8: return NAME2(lu_of)(8, a, rs, cs, f, pivots);
+    }
+#endif
+    return NAME2(lu_of)(m, a, rs, cs, f, pivots);
 }
 
 /* Only the lower triangle is read; above the diagonal f is left as it is. */

@@ -29,7 +29,8 @@ INLINE int64_t NAME(solve)(const int m, const int diagonal, const int by_columns
             for (int i = 0; i < m; i++) s[i] = b[i];
             if (o && k > 0) {
                 UNROLL
-                for (int j = 0; j < m; j++) {
+                for (int c = 0; c < m; c++) {
+                    const int j = diagonal == FB_UPPER ? m - 1 - c : c; /* what is known first */
                     UNROLL
                     for (int i = 0; i < m; i++) s[i] -= o[i * rs + j * cs] * x[j];
                 }
@@ -97,10 +98,13 @@ INLINE int64_t NAME(solve_1)(const int unit, const int64_t step, const fb_system
             continue;
         }
         int fine = 1;
+        const int64_t back = step == -1 ? count - 1 : 0, ahead = step == -1 ? -1 : 1; /* vectors run upwards */
+        const int64_t dup = ahead * ds, oup = ahead * os, bup = ahead * bs;
+        const REAL *dv = d - back, *bv = b - back, *ov = beside - back;
         for (int64_t k = 0; k < count; k++) {
-            const REAL t = d[k * ds];
+            const REAL t = dv[k * dup];
             fine &= t >= TINY || t <= -TINY;
-            c[k] = b[k * bs] / t;
+            c[k] = bv[k * bup] / t;
         }
         if (!fine) {
             const int64_t singular = PASTE(one_solve, DTYPE)(A, from, from + count, 0, 1, work);
@@ -110,13 +114,16 @@ INLINE int64_t NAME(solve_1)(const int unit, const int64_t step, const fb_system
             continue;
         }
         if (!o) {
-            for (int64_t k = 0; k < count; k++) to[k * xs] = c[k];
+            for (int64_t k = 0; k < count; k++) to[k * xs] = c[back + ahead * k];
             continue;
         }
-        q[0] = from > 0 ? beside[0] / d[0] : 0;
-        for (int64_t k = 1; k < count; k++) q[k] = beside[k * os] / d[k * ds];
+        const int64_t known = from == 0; /* nothing stands beside the first */
+        for (int64_t k = ahead == 1 ? known : 0; k < (ahead == 1 ? count : count - known); k++)
+            q[k] = ov[k * oup] / dv[k * dup];
+        if (known)
+            q[back] = 0;
         for (int64_t k = 0; k < count; k++) {
-            x = c[k] - q[k] * x;
+            x = c[back + ahead * k] - q[back + ahead * k] * x;
             to[k * xs] = x;
         }
     }

@@ -4,5 +4,6 @@ from .bidiagonal import Bidiagonal
 from .diagonal import Diagonal
 from .matrix import BlockMatrix
 from .triangular import Triangular
+from .tridiagonal import Tridiagonal
 
-__all__ = ["Bidiagonal", "BlockMatrix", "Diagonal", "Triangular"]
+__all__ = ["Bidiagonal", "BlockMatrix", "Diagonal", "Triangular", "Tridiagonal"]
