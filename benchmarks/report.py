@@ -8,6 +8,7 @@ Usage::
     python -m benchmarks.report networks       # compiled gradients against the BLAS floor, NumPy by hand, JAX, PyTorch
     python -m benchmarks.report gradients      # uncompiled gradients against autograd and PyTorch, what recording adds
     python -m benchmarks.report jacobians      # Jacobians of chains against JAX, forward and reverse
+    python -m benchmarks.report blocks         # systems of blocks in arrays against LAPACK, SuperLU, JAX, NumPy
     python -m benchmarks.report graphs         # sweeps over graphs against kept LU factors
     python -m benchmarks.report loops          # compiled gradients of loops of 1,000 steps against JAX
     python -m benchmarks.report kronecker      # Kronecker chains against fastkron and opt_einsum
@@ -21,6 +22,7 @@ import sys
 
 import numpy as np
 
+from . import block_cases as systems
 from . import gradient_cases as gradients
 from . import graph_cases as graphs
 from . import jacobian_cases as jacobians
@@ -250,6 +252,30 @@ def report_kronecker(sizes, rounds):
     return missed
 
 
+def report_blocks(sizes, rounds):
+    """Print one row per system, against the best of the peers that are installed; return how many are missed."""
+    missed = 0
+    line = "{:<34}{:>9}  {:<17}{:>9}  {:>8}  {:<22}  {}"
+    print(line.format("system", "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+    for case, (prepare, bound) in systems.CASES.items():
+        rivals = prepare()
+        if sizes != SIZES and not any(f"m={m} " in case + " " for m in sizes):
+            continue
+        if "stream" not in rivals and "forward" not in rivals:
+            expected = np.ravel(rivals["fastbs"]())
+            for name, rival in rivals.items():
+                found = np.ravel(rival())
+                np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected).max(), err_msg=name)
+        result = compare(rivals, "fastbs", rounds)
+        for peer in sorted((name for name in rivals if name != "fastbs"), key=result.seconds)[:1]:
+            ratio = result.ratio("fastbs", peer)
+            missed += not ratio.meets(bound)
+            times = [format_seconds(result.seconds(name)) for name in ("fastbs", peer)]
+            verdict = "PASS" if ratio.meets(bound) else "MISS"
+            print(line.format(case, times[0], peer, times[1], bound, str(ratio), verdict), flush=True)
+    return missed
+
+
 REPORTS = {
     "operators": report_operators,
     "backslash": report_backslash,
@@ -257,6 +283,7 @@ REPORTS = {
     "networks": report_networks,
     "gradients": report_gradients,
     "jacobians": report_jacobians,
+    "blocks": report_blocks,
     "graphs": report_graphs,
     "kronecker": report_kronecker,
     "loops": report_loops,

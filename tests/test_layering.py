@@ -18,6 +18,7 @@ LAYERS = [
     "_tape _trace _graph _kronecker _blocks",  # compiled: the executor, the recording, and the sweeps
     "edges",
     "levels stack",
+    "dense_stack",
     "graph",
     "compiler",  # programs -> tapes
     "tapes",  # operators -> tapes

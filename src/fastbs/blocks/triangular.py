@@ -1,5 +1,6 @@
 """Triangular block matrices."""
 
+from ..dense_stack import DenseStack
 from ..errors import ShapeError, StructureError
 from .matrix import BlockMatrix
 
@@ -47,6 +48,39 @@ class Triangular(BlockMatrix, structure=True):
                 )
             blocks[i, j] = block
         self._fill((n, n), blocks)
+
+    @classmethod
+    def from_arrays(cls, A, block, uplo="L", diagonal="general"):
+        """The block triangle of one array, which is read in place.
+
+        Parameters
+        ----------
+        A : (N m, N m) array, kept by reference
+        block : int
+            m, the rows of a block. Blocks on the other side of the diagonal are not read.
+        uplo : {"L", "U"}
+        diagonal : {"general", "lower", "upper", "spd", "unit"}
+            What the diagonal blocks are, as in `Bidiagonal.from_arrays`; "unit" for the identity. Where it is "lower"
+            for uplo "L", or "upper" for "U", A is an ordinary triangular matrix and solved with as one.
+
+        Returns
+        -------
+        Triangular
+            Arrays (N m,), (N, m), (N m, r) and (N, m, r) may stand on its right.
+
+        Notes
+        -----
+        A solve costs (N m)^2 r flops, and factors of the diagonal blocks, which `factorize` keeps.
+
+        Examples
+        --------
+        >>> import numpy as np, fastbs as fb
+        >>> A = np.array([[2.0, 9.0], [1.0, 4.0]])
+        >>> fb.Triangular.from_arrays(A, block=1).solve(np.array([2.0, 9.0]))
+        array([1., 2.])
+        """
+        check_uplo(uplo, "Triangular.from_arrays")
+        return cls.from_stack(DenseStack.of_array(A, block, uplo == "U", diagonal, "Triangular"))
 
     @classmethod
     def holds(cls, positions):
