@@ -262,6 +262,37 @@ def test_what_a_step_computes_of_free_values_is_computed_once():
     assert compiled.report().count("exp") == 1
 
 
+def test_a_loop_back_reads_the_states_that_it_needs():
+    compiled = agree(fb.grad(all_results(recurrent), (0, 1, 2)), S, XS, A)
+    assert compiled.report().count("product 3 x 1 x 3") == 1
+
+
+def test_outer_products_are_added_in_place():
+    w = rng.normal(size=(8, 8)) / 4
+
+    def f(w, v, xs):
+        s, ys = fb.scan(lambda s, x: (np.tanh(w @ s + v @ x), s), xs[0], xs)
+        return np.sum(s) - np.sum(ys**2)
+
+    compiled = agree(fb.grad(f, (0, 1)), w, w.T.copy(), rng.normal(size=(9, 8)))
+    back = compiled.report().split("loop")[-1]
+    assert back.count("product 8 x 8 x 1") == 2
+
+
+def test_states_that_are_only_added_to():
+    def step(state, x):
+        a, b, c, d, e = state
+        b = b + np.sum(a)
+        return (a + x, b, c - x * np.sum(b), d + d[::-1], x - e), (a[0], b)
+
+    def f(a, b, c, d, e, xs):
+        return fb.scan(step, (a, b, c, d, e), xs)
+
+    agree(f, S, np.float64(0.5), S + 1, S - 1, S, XS)
+    agree(lambda *x: f(*x)[0][1:], S, np.float64(0.5), S + 1, S - 1, S, XS)
+    agree(lambda *x: f(*x)[0][2], S, np.float64(0.5), S + 1, S - 1, S, XS)
+
+
 def test_branches_in_loops_are_refused():
     with pytest.raises(fb.TraceError, match=r"branch .*test_control"):
         fb.compile(lambda s: fb.scan(lambda s, _: (s if s > 0 else -s, None), s, length=4))(1.0)

@@ -50,7 +50,7 @@ INSIDE = {
     "compiler": [
         "arena views program elementwise",
         "simplify fuse loops checkpoints",
-        "clusters",
+        "clusters states",
         "lowering",
         "repeat report",
         "assemble",

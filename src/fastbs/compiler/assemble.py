@@ -12,6 +12,7 @@ from .loops import pruned
 from .lowering import CALL, CLUSTER, KERNEL_DTYPES, LOOP, Lowering, NotLowerable, Object, walk
 from .program import from_nodes
 from .simplify import common_subexpressions, simplify
+from .states import known_states
 from .views import Buffer, View
 
 __all__ = ["PASSES", "assemble", "lower", "optimized", "recorded"]
@@ -24,6 +25,7 @@ PASSES = {
     "simplify": lambda program, optimize: simplify(program),
     "common_subexpressions": lambda program, optimize: common_subexpressions(program),
     "pruned": pruned,
+    "known_states": known_states,
 }
 
 

@@ -14,6 +14,7 @@ from .program import Program, Step
 __all__ = ["Schedule", "checkpointed", "schedule_of"]
 
 ADVANCE, BACK = range(2)  # the bodies of a loop back
+STATES = ("states", "next")  # the results of a loop that a schedule keeps
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,8 @@ def schedule_of(n, snapshots):
         if place not in kept.values():
             free.append(place)
 
-    here = take()  # where the state of the current step is
+    here = take()  # where the state of the current step is, and
+    behind = None  # that of the step behind the one that goes back next
     for action in MultistageCheckpointSchedule(n, min(snapshots, n - 1), 0):
         if isinstance(action, Forward):
             if action.write_ics:
@@ -78,12 +80,12 @@ def schedule_of(n, snapshots):
                     leave(here)
                     here = target
             elif phase == ADVANCE:  # the last step; the state in front of it stays for the first step back
-                target = take()
-                entries[phase].append((ADVANCE, n - 1, here, target))
-                leave(target)
+                behind = take()
+                entries[phase].append((ADVANCE, n - 1, here, behind))
         elif isinstance(action, Reverse):
-            entries[phase].append((BACK, n - 1 - action.n0, here, here))
-            leave(here)
+            entries[phase].append((BACK, n - 1 - action.n0, here, behind))
+            leave(behind)
+            behind = here
         elif isinstance(action, Copy):
             here = kept[action.n]
         elif isinstance(action, Move):
@@ -120,12 +122,12 @@ def checkpointed(program, snapshots):
         holder = step.arguments[0] if step.arguments else None
         if type(holder) is Step and id(holder) in pairs and "loop" in holder.keywords and keepers(holder):
             results, i = holder.keywords["loop"].results, step.arguments[1]
-            if results[i][0] == "states":
+            if results[i][0] in STATES:
                 continue  # the loop back reads what was kept
-            arguments = arguments[0], sum(kind != "states" for kind, _ in results[:i])
+            arguments = arguments[0], sum(kind not in STATES for kind, _ in results[:i])
         elif id(step) in pairs and keepers(step):
             schedule = schedules[id(step)] = schedule_of(loop.length, snapshots)
-            plain = [result for result in loop.results if result[0] != "states"]
+            plain = [result for result in loop.results if result[0] not in STATES]
             names = [("kept", j) for j in range(loop.carries)]
             loop = keywords["loop"] = replace(loop, results=(*plain, *names), schedule=schedule)
             whole = add(Step(step.function, arguments, keywords, None, None, step.where))
@@ -140,12 +142,12 @@ def checkpointed(program, snapshots):
             forth = pairs[id(step)]
             first = made[id(forth)].keywords["loop"]
             states = kept[id(forth)]
-            rows = []  # (number of the row, state that it is)
+            rows = []  # (number of the row, state that it is, whether behind the step)
             for j, a in enumerate(step.arguments):
                 if type(a) is Step and a.arguments and a.arguments[0] is forth:
                     kind, number = forth.keywords["loop"].results[a.arguments[1]]
-                    if kind == "states":
-                        rows.append((j - loop.carries, number))
+                    if kind in STATES:
+                        rows.append((j - loop.carries, number, kind == "next"))
                         arguments = (*arguments[:j], states[number], *arguments[j + 1 :])
             keywords["loop"] = replace(loop, schedule=schedules[id(forth)], advance=first, kept=tuple(rows))
             arguments = (*arguments, *states, *made[id(forth)].arguments[first.carries :])
@@ -162,7 +164,7 @@ def inside(holder, snapshots):
 
 def keepers(step):
     """Whether a loop gives the states of its steps."""
-    return any(kind == "states" for kind, _ in step.keywords["loop"].results)
+    return any(kind in STATES for kind, _ in step.keywords["loop"].results)
 
 
 def loop_back(step, users, snapshots):
@@ -173,7 +175,7 @@ def loop_back(step, users, snapshots):
     found = {
         id(user): user
         for item in users[id(step)]
-        if loop.results[item.arguments[1]][0] == "states"
+        if loop.results[item.arguments[1]][0] in STATES
         for user in users[id(item)]
     }
     back = next(iter(found.values())) if len(found) == 1 else None
@@ -183,7 +185,7 @@ def loop_back(step, users, snapshots):
     others = [*back.arguments[: other.carries], *back.arguments[other.carries + other.rows :]]
     is_row = all(
         type(a) is not Step or not a.arguments or a.arguments[0] is not step
-        or loop.results[a.arguments[1]][0] != "states"
+        or loop.results[a.arguments[1]][0] not in STATES
         for a in others
     )  # fmt: skip
     return back if is_row else None

@@ -29,7 +29,8 @@ class Loop:
         Whether the steps go from the last row to the first.
     results : tuple of (kind, number)
         ``("last", j)`` is the state j behind the last step, ``("states", j)`` the states j in front of each step,
-        stacked, ``("kept", j)`` some of them in the places of a schedule, and ``("ys", k)`` the rows of result k.
+        stacked, ``("next", j)`` those behind each step, ``("kept", j)`` some of them in the places of a schedule, and
+        ``("ys", k)`` the rows of result k.
     examples : pair of lists
         Plain values of the inputs and outputs of the body.
     derived : dict
@@ -38,8 +39,8 @@ class Loop:
         Of a loop that keeps some of its states, and of the loop back over them.
     advance : Loop or None
         Of a loop back: the loop whose steps it runs again. Its arguments come last: what it kept, rows, free values.
-    kept : tuple of (row, state)
-        Of a loop back: which of its rows are kept states.
+    kept : tuple of (row, state, bool)
+        Of a loop back: which of its rows are states, and whether those behind the step.
     """
 
     body: Program
@@ -81,15 +82,18 @@ def run_loop(*values, loop):
     """The results of a loop, step by step in NumPy."""
     c, k = loop.carries, loop.rows
     state, rows, free = list(values[:c]), values[c : c + k], values[c + k :]
-    states, ys = [[None] * loop.length for _ in range(c)], [[None] * loop.length for _ in range(loop.ys)]
+    states, following = ([[None] * loop.length for _ in range(c)] for _ in range(2))
+    ys = [[None] * loop.length for _ in range(loop.ys)]
     for i in range(loop.length)[:: -1 if loop.backward else 1]:
         for j in range(c):
             states[j][i] = state[j]
         outputs = evaluate(loop.body, [*state, *[z[i] for z in rows], *free])
         state = outputs[:c]
+        for j in range(c):
+            following[j][i] = state[j]
         for j in range(loop.ys):
             ys[j][i] = outputs[c + j]
-    found = {"last": state, "states": states, "ys": ys}
+    found = {"last": state, "states": states, "next": following, "ys": ys}
     return tuple([np.asarray(found[kind][j])[()] for kind, j in loop.results])
 
 
@@ -165,7 +169,7 @@ def prune_loop(step, chosen, optimize):
     free = [j for j in range(c + k, len(body.inputs)) if id(body.inputs[j]) in used]
     kept = [*states, *[c + j for j in rows], *free]
     outputs = [body.outputs[j] for j in (*states, *[c + j for j in ys])]
-    number = {"last": states, "states": states, "ys": ys}
+    number = dict.fromkeys(("last", "states", "next"), states) | {"ys": ys}
     results = tuple([(kind, number[kind].index(j)) for kind, j in results])
     loop = replace(loop, body=with_inputs(body, kept, outputs), carries=len(states), rows=len(rows), results=results)
     return tuple([step.arguments[j] for j in kept]), {"loop": loop}

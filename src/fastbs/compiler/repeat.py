@@ -6,6 +6,7 @@ buffers in turn. Rows are read and written in place. What a body takes from outs
 
 import math
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -31,8 +32,9 @@ __all__ = ["lower_branches", "lower_loop", "view_result"]
 def lower_loop(to, step):
     """The views of the results of a loop."""
     loop = step.keywords["loop"]
-    results = destinations(to, step, loop.results, lambda result: shape_of_result(loop, result))
-    by_kind = dict(zip(loop.results, results, strict=True))
+    made = {} if loop.schedule is not None else shared_stacks(to, loop)
+    results = destinations(to, step, loop.results, lambda result: shape_of_result(loop, result), made)
+    by_kind = made | dict(zip(loop.results, results, strict=True))
     c, k, n = loop.carries, loop.rows, loop.length
     first, rows, free = step.arguments[:c], step.arguments[c : c + k], step.arguments[c + k :]
     states = []
@@ -41,7 +43,11 @@ def lower_loop(to, step):
         if loop.schedule is not None and loop.advance is None:
             kept = by_kind["kept", j]
             to.copy_or_call(start, contiguous_view(kept, 0, x.shape))
-            states.append(kept_state(to, x, kept, last))
+            states.append(kept_state(to, x, kept))
+        elif not by_kind.keys() & {("states", j), ("next", j)} and is_sum(loop.body, j):
+            total = to.temporary(x.shape, x.dtype) if last is None else last
+            to.copy_or_call(start, total)
+            states.append((total, total, []))
         else:
             states.append(moving_state(to, x, start, n, loop.backward, by_kind.get(("states", j)), last))
     inputs = [moving_row(to, to.view(z), n, loop.backward) for z in rows]
@@ -57,7 +63,42 @@ def lower_loop(to, step):
     else:
         code = loop_back(to, loop, step.arguments, states, inputs, ys)
     emit(to, code)
+    if loop.schedule is not None and loop.advance is None:
+        for j, x in enumerate(loop.body.inputs[:c]):
+            if ("last", j) in by_kind:
+                end = contiguous_view(by_kind["kept", j], int(loop.schedule.forward[-1, 3]), x.shape)
+                to.copy_or_call(end, by_kind["last", j])
     return tuple(results)
+
+
+def is_sum(body, j):
+    """Whether a state is only ever added to, so that a step may do this in its memory."""
+    users, x, step = body.users(), body.inputs[j], body.inputs[j]
+    while step is not body.outputs[j]:
+        if len(users[id(step)]) != 1 or users[id(step)][0] is None:
+            return False
+        (user,) = users[id(step)]
+        if user.function not in (np.add, np.subtract) or (user.shape, user.dtype) != (x.shape, x.dtype):
+            return False
+        a, b = user.arguments
+        if (a is b) or (b is step and user.function is np.subtract):
+            return False
+        step = user
+    return step is not x
+
+
+def shared_stacks(to, loop):
+    """The states in front of each step, behind each step, and the last one, as views of one stack; if the second are
+    wanted."""
+    made = {}
+    for kind, j in loop.results:
+        if kind == "next":
+            x, n = loop.body.inputs[j], loop.length
+            stack = to.temporary((n + 1, *x.shape), x.dtype)
+            ends = stack.indexed((slice(n),)), stack.indexed((slice(1, None),))
+            made["states", j], made["next", j] = ends[::-1] if loop.backward else ends
+            made["last", j] = stack.indexed((0 if loop.backward else n,))
+    return made
 
 
 def body_code(to, loop, states, rows, free, ys):
@@ -74,11 +115,11 @@ def loop_back(to, loop, arguments, states, rows, ys):
     own = len(loop.body.inputs)
     kept = [to.view(x) for x in arguments[own : own + forth.carries]]
     further = arguments[own + forth.carries :]
-    again = [kept_state(to, x, view, None) for x, view in zip(forth.body.inputs, kept, strict=False)]
+    again = [kept_state(to, x, view) for x, view in zip(forth.body.inputs, kept, strict=False)]
     again_rows = [moving_row(to, to.view(z), forth.length, forth.backward) for z in further[: forth.rows]]
     nowhere = [(to.temporary(*kind_of(y)), []) for y in forth.body.outputs[forth.carries :]]
-    for row, j in loop.kept:
-        rows[row] = again[j][0], again[j][2][:1]  # the place that the schedule names
+    for row, j, is_next in loop.kept:
+        rows[row] = again[j][is_next], [again[j][2][is_next]]  # the place that the schedule names
     mark = len(to.buffers["temporary"])
     bodies = [
         body_code(to, forth, again, again_rows, further[forth.rows :], nowhere),
@@ -87,13 +128,16 @@ def loop_back(to, loop, arguments, states, rows, ys):
     return LoopCode(bodies, loop.schedule.back, temporaries=mark)
 
 
-def destinations(to, step, results, shape_of):
-    """Where the results of a step go: what its users say, or temporaries; rows must follow each other."""
+def destinations(to, step, results, shape_of, made=MappingProxyType({})):
+    """Where the results of a step go: what is made, what its users say, or temporaries; rows must follow each other."""
     places = {}
     for user in to.users[id(step)]:
         places.setdefault(user.arguments[1], user)
     found = []
     for i, result in enumerate(results):
+        if result in made:
+            found.append(made[result])
+            continue
         shape, dtype = shape_of(result)
         view = to.destination(places[i]) if i in places else to.temporary(shape, dtype)
         found.append(view if view.is_contiguous else to.temporary(shape, dtype))
@@ -146,7 +190,7 @@ def moving_state(to, x, first, n, backward, states, last):
     )
 
 
-def kept_state(to, x, kept, last):
+def kept_state(to, x, kept):
     """A state in the places that a schedule names."""
     source, target = moving(to, x), moving(to, x)
     size, start = math.prod(x.shape) * x.dtype.itemsize, contiguous_view(kept, 0, x.shape)
@@ -155,7 +199,7 @@ def kept_state(to, x, kept, last):
         target,
         [
             Move(source.buffer, BY_SOURCE, size, start),
-            Move(target.buffer, BY_TARGET, size, start, last=last),
+            Move(target.buffer, BY_TARGET, size, start),
         ],
     )
 

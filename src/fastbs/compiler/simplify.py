@@ -7,9 +7,14 @@ import math
 
 import numpy as np
 
-from .program import Step
+from .program import INPUT, Step
 
 __all__ = ["IDENTITIES", "common_subexpressions", "number", "same_shape", "simplify"]
+
+LEAST_OUTER, MOST_OUTER = (
+    4,
+    128,
+)  # sizes for which the register-blocked product is the fastest way to add outer products
 
 
 def number(x):
@@ -69,12 +74,37 @@ def add(step):
         return step.like(np.subtract, b, a.arguments[0])
     if a is b and type(a) is Step:
         return step.like(np.multiply, 2.0, a)
+    for x, y in ((a, b), (b, a)):
+        product = accumulated(x, y, step)
+        if product is not None:
+            return step.like(np.add, x, product)
     return step
 
 
 def subtract(step):
     a, b = step.arguments
-    return step.like(np.add, a, b.arguments[0]) if is_call(b, np.negative) else step
+    if is_call(b, np.negative):
+        return step.like(np.add, a, b.arguments[0])
+    product = accumulated(a, b, step)
+    return step if product is None else step.like(np.subtract, a, product)
+
+
+def accumulated(x, y, step):
+    """An outer product y that is added to an array in memory, as a matrix product: that does both in one pass."""
+    while is_call(x, np.add) and is_call(x.arguments[1], np.matmul) and is_same(step, x):
+        x = x.arguments[0]
+    if not is_call(x, INPUT) or not is_call(y, np.multiply) or not is_same(step, x) or not is_same(step, y):
+        return None
+    if step.ndim != 2 or min(step.shape) < LEAST_OUTER or max(step.shape) > MOST_OUTER:
+        return None
+    m, n = step.shape
+    for a, b in (y.arguments, y.arguments[::-1]):
+        if all(type(z) is Step and z.dtype == step.dtype for z in (a, b)) and a.shape == (m, 1):
+            if b.shape == (n,):
+                b = Step(np.reshape, (b, (1, n)), {}, (1, n), b.dtype, step.where)
+            if b.shape == (1, n):
+                return y.like(np.matmul, a, b)
+    return None
 
 
 def negative(step):
