@@ -99,3 +99,27 @@ def test_what_does_not_fit_raises():
         system.vjp(np.ones(3))
     with pytest.raises(fb.DtypeError, match="real floating point"):
         fb.trace(lambda x: 2 * x, np.ones(2, int))
+
+
+def test_picture_names_the_rows():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    system = fb.trace(network, W, b)
+    ax = system.spy()
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    lines = [name.rpartition(":")[2] for name in system.names]
+    assert labels == [f"{name.split()[0]}, line {line}" for name, line in zip(system.names, lines, strict=True)]
+    assert ax.get_title() == ""
+    _, given = pyplot.subplots()
+    assert fb.trace(lambda x: x, 1.0).spy(given) is given
+    assert [label.get_text() for label in given.get_yticklabels()] == ["parameter"]
+
+    def long(x):
+        for _ in range(60):
+            x = np.sin(x)
+        return x
+
+    assert not any("sin" in label.get_text() for label in fb.trace(long, 1.0).spy().get_yticklabels())
+    pyplot.close("all")

@@ -5,6 +5,7 @@ import optree
 
 from ._trace import Node, steps
 from .blocks import BlockMatrix
+from .display import MOST_CELLS, spy
 from .derivatives import Recording, matching, matching_tangents
 from .jacobian import ChainedJacobian
 from .operators import Identity
@@ -153,6 +154,31 @@ class System:
             "forward": chain.plan("forward").flops,
             "reverse": chain.plan("reverse").flops,
         }
+
+    def spy(self, ax=None):
+        """Draw L, its rows named by the NumPy function and the line of the program; see `fastbs.spy`.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Examples
+        --------
+        >>> import matplotlib, numpy as np, fastbs as fb
+        >>> matplotlib.use("Agg")
+        >>> ax = fb.trace(lambda x: np.sin(x) * x, 1.0).spy()
+        >>> [label.get_text() for label in ax.get_yticklabels()]
+        ['sin, line 1', 'multiply, line 1']
+        """
+        ax = spy(self.L, ax)
+        if len(self.steps) <= MOST_CELLS:
+            labels = [
+                f"{name.split('  ')[0]}, line {name.rpartition(':')[2]}" if node.function else "parameter"
+                for node, name in zip(self.steps, self.names, strict=True)
+            ]
+            ax.set_yticks(range(len(labels)), labels=labels, fontsize=8)
+            ax.set_ylabel("")
+        return ax
 
     def __str__(self):
         width = len(str(max(len(self.steps) - 1, 0)))

@@ -5,7 +5,7 @@ of the blocks.
 """
 
 from .html import html
-from .plot import spy
+from .plot import MOST_CELLS, spy
 from .text import draw
 
-__all__ = ["draw", "html", "spy"]
+__all__ = ["MOST_CELLS", "draw", "html", "spy"]
