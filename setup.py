@@ -53,6 +53,7 @@ setup(
                 "_tape",
                 "tape.pyx",
                 "executor.c",
+                "pool.c",
                 "kernels_base.c",
                 "kernels_avx2.c",
                 "cluster_base.c",

@@ -52,7 +52,7 @@ INSIDE = {
         "simplify fuse loops checkpoints",
         "clusters states",
         "lowering",
-        "repeat report",
+        "repeat report threads",
         "assemble",
     ],  # from programs to tapes, a pass a file
     "data": [],

@@ -28,7 +28,7 @@ MOST_PLANS = 64
 MANY_PLANS = 16
 
 
-def compile(f, checkpoint=None):
+def compile(f, checkpoint=None, threads=1):
     """A function that traces f once per signature of its arguments, and runs the resulting tape from then on.
 
     Parameters
@@ -41,6 +41,10 @@ def compile(f, checkpoint=None):
         again, with the fewest steps, and results stay the same bit for bit. Takes the package ``checkpoint-schedules``,
         and compile time that grows with the number of steps. By default all are kept, as they are of loops whose states
         something else needs too, such as a second derivative.
+    threads : int, optional
+        How many run products and elementwise loops of more than about a million operations, in parts. Shorter ones,
+        and by default all, stay on the calling thread. Results are the same in every run; they may differ in the last
+        digits from those of another number of threads.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def compile(f, checkpoint=None):
     TraceError
         If a branch, a shape or a random number depends on values.
     ValueError
-        If `checkpoint` is less than 1.
+        If `checkpoint` or `threads` is less than 1.
 
     Notes
     -----
@@ -70,7 +74,7 @@ def compile(f, checkpoint=None):
     array([[0.363, 0.   ],
            [0.   , 0.   ]])
     """
-    return Compiled(f, checkpoint=checkpoint)
+    return Compiled(f, checkpoint=checkpoint, threads=threads)
 
 
 class Compiled(CompiledFunction):
@@ -82,25 +86,31 @@ class Compiled(CompiledFunction):
     passes : tuple of str
         The passes that a program goes through, for tests.
     checkpoint : int or None
+    threads : int
     """
 
-    def __init__(self, f, passes=tuple(PASSES), checkpoint=None):
+    def __init__(self, f, passes=tuple(PASSES), checkpoint=None, threads=1):
         if not callable(f):
             raise TypeError(f"compile: f must be callable because it is traced; got {type(f).__name__}")
         if checkpoint is not None and (not isinstance(checkpoint, int) or checkpoint < 1):
             raise ValueError(
                 f"compile: checkpoint must be a positive int because so many states are kept; got {checkpoint!r}"
             )
+        if not isinstance(threads, int) or threads < 1:
+            raise ValueError(
+                f"compile: threads must be a positive int because so many run a plan at most; got {threads!r}"
+            )
         functools.update_wrapper(self, f)
         self.f = f
         self.checkpoint = checkpoint
+        self.threads = threads
         self.passes = passes
         self.plans = OrderedDict()  # signature -> Plan
         self.lock = threading.RLock()  # a function may call itself while it is traced
         self.made = 0
 
     def __reduce__(self):
-        return Compiled, (self.f, self.passes, self.checkpoint)
+        return Compiled, (self.f, self.passes, self.checkpoint, self.threads)
 
     def _miss(self, arguments, keywords):
         """The plan used last does not fit: find or make another one."""
@@ -119,7 +129,7 @@ class Compiled(CompiledFunction):
             if plan is not None:
                 self.plans.move_to_end(signature.key)
                 return plan
-            plan = make_plan(self.f, signature, self.passes, self.checkpoint)
+            plan = make_plan(self.f, signature, self.passes, self.checkpoint, self.threads)
             self.made += 1
             if self.made == MANY_PLANS + 1:
                 warnings.warn(
@@ -168,7 +178,7 @@ class Compiled(CompiledFunction):
         return str(self.plan.tape.report)
 
 
-def make_plan(f, signature, passes=tuple(PASSES), checkpoint=None):
+def make_plan(f, signature, passes=tuple(PASSES), checkpoint=None, threads=1):
     """Trace f and assemble its tape."""
     program, results = traced_program(f, signature)
     again, _ = traced_program(f, signature)
@@ -178,10 +188,11 @@ def make_plan(f, signature, passes=tuple(PASSES), checkpoint=None):
     if checkpoint is not None:
         program = checkpointed(program, checkpoint)
     outputs = [c_layout(*kind_of(y)) for y in program.outputs]
+    options = {"calls": True, "report": Report, "threads": threads}
     try:
-        tape = assemble(program, signature.layouts(), outputs, calls=True, report=Report)
+        tape = assemble(program, signature.layouts(), outputs, **options)
     except NotLowerable:  # a sum of products too large for BLAS's integers, or of too many axes
-        tape = assemble(program, signature.layouts(), outputs, calls=True, report=Report, sums=False)
+        tape = assemble(program, signature.layouts(), outputs, **options, sums=False)
     return Plan(tape, signature.arguments, signature.keywords, results)
 
 

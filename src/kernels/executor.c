@@ -4,6 +4,7 @@
 #include "cluster.h"
 #include "functions.h"
 #include "loop.h"
+#include "pool.h"
 
 fb_blas fb_blas_table[FB_DTYPES];
 const fb_kernels *fb_kernel_table = fb_kernels_base;
@@ -187,6 +188,14 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **
         if (t->opcode == FB_LOOP) {
             if (!run_loop((const fb_loop *)t->detail, slots, budget))
                 return at;
+            if (*budget < 0)
+                return at + 1;
+            continue;
+        }
+        if (t->opcode == FB_PARALLEL) {
+            fb_run_parallel(t + 1, t->m, slots);
+            for (int64_t i = 1; i <= t->m; i++) *budget -= t[i].cost;
+            at += t->m;
             if (*budget < 0)
                 return at + 1;
             continue;

@@ -25,6 +25,7 @@ enum fb_opcode {
     FB_CLUSTER, /* an elementwise program, see cluster.h */
     FB_CALL,    /* the caller's: the executor stops in front of it */
     FB_LOOP,    /* instructions that run several times, see loop.h */
+    FB_PARALLEL, /* the next m instructions run at the same time, see pool.h */
     FB_OPCODES
 };
 

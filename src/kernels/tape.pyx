@@ -42,6 +42,9 @@ cdef extern from "tape.h" nogil:
     const char *fb_choose_kernels()
     int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget)
 
+cdef extern from "pool.h" nogil:
+    int fb_workers()
+
 cdef extern from "loop.h" nogil:
     ctypedef struct fb_place:
         int64_t slot, offset
@@ -745,3 +748,8 @@ def map_function(str name, cnp.ndarray x, str kernels=instruction_set):
 
 
 include "plan.pxi"
+
+
+def workers():
+    """How many threads have been started beside the calling ones."""
+    return fb_workers()

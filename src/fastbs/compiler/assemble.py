@@ -13,6 +13,7 @@ from .lowering import CALL, CLUSTER, KERNEL_DTYPES, LOOP, Lowering, NotLowerable
 from .program import from_nodes
 from .simplify import common_subexpressions, simplify
 from .states import known_states
+from .threads import parallel
 from .views import Buffer, View
 
 __all__ = ["PASSES", "assemble", "lower", "optimized", "recorded"]
@@ -32,12 +33,12 @@ PASSES = {
 def optimized(program, passes=tuple(PASSES)):
     """The program, and those inside of its steps, after the passes of these names."""
 
-    def optimize(program):
-        for name in passes:
-            program = PASSES[name](program, optimize)
-        return program
+    def inner(program):
+        return optimized(program, passes)
 
-    return optimize(program)
+    for name in passes:
+        program = PASSES[name](program, inner)
+    return program
 
 
 def lower(function, values, outs=None):
@@ -101,7 +102,7 @@ def view_of(kind, number, layout):
     return View(Buffer(kind, number, dtype, 0), shape, tuple([s // dtype.itemsize for s in strides[0]]))
 
 
-def assemble(program, inputs, outputs, calls=False, report=None, sums=True):
+def assemble(program, inputs, outputs, calls=False, report=None, sums=True, threads=1):
     """The tape of a program.
 
     Parameters
@@ -112,6 +113,8 @@ def assemble(program, inputs, outputs, calls=False, report=None, sums=True):
         Whether steps without kernels may call back into Python.
     sums : bool
         Whether sums of products are accumulated by the products.
+    threads : int
+        How many run parts of long instructions.
     report : callable, optional
         Makes the tape's report of the `Lowering` and the bytes of the arena.
 
@@ -128,6 +131,8 @@ def assemble(program, inputs, outputs, calls=False, report=None, sums=True):
         sums,
     )
     to.run()
+    if threads > 1:
+        to.code = parallel(to.code, threads)
     places = Slots(to, len(inputs), len(outputs))
     instructions = list(map(places.instruction, to.code))
     constants = [kept for _, kept in to.buffers["constant"]]
@@ -153,9 +158,10 @@ class Slots:
         self.arena_slot = self.first_tile + len(self.tiles)
         self.first = {"input": 0, "output": inputs, "constant": inputs + outputs, "moving": self.arena_slot + 1}
         self.moving = len(to.buffers["moving"])
-        self.scratch = max(
-            (len(code.scratch) * math.prod(code.tile) * code.real.itemsize for code in clusters_of(to)), default=0
-        )
+        clusters = clusters_of(to)
+        needed = [len(code.scratch) * math.prod(code.tile) * code.real.itemsize for code in clusters]
+        self.part = -(-max(needed, default=0) // 64) * 64  # of the scratch
+        self.scratch = self.part * (1 + max([code.part for code in clusters], default=0))
 
     def instruction(self, line):
         detail = DETAILS[line.opcode](self, line.detail) if line.opcode in DETAILS else None
@@ -214,7 +220,7 @@ class Slots:
             if a.place == DIRECT:
                 registers[a.register] = slot, offset * size
         for i, register in enumerate(code.scratch):
-            registers[register] = self.arena_slot, self.arena + i * length * size
+            registers[register] = self.arena_slot, self.arena + code.part * self.part + i * length * size
         return code.shape, code.tile, *groups, code.operations, [r for r in registers if r]
 
     def loop(self, code):

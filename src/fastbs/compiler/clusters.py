@@ -53,6 +53,7 @@ class ClusterCode:
     scratch: list  # of the registers: those that do not lie in memory
     cost: float
     names: list = field(default_factory=list)
+    part: int = 0  # of those that run at the same time, each with scratch of its own
 
 
 class Writer:

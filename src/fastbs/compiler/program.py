@@ -135,41 +135,49 @@ def from_nodes(inputs, results, order, outer=None, since=math.inf):
     since : int
         Steps of outer traces with larger serial numbers belong to this program.
     """
-    new, made, further = {}, [], []
+    reader = Reader(len(inputs), outer, since)
+    firsts = [reader.take_input(node, i) for i, node in enumerate(inputs)]
+    for node in order:
+        if node.function is not None and id(node) not in reader.new:
+            reader.take_step(node)
+    outputs = list(map(reader.argument, results))
+    return Program([*firsts, *reader.further], outputs, reader.made)
 
-    def as_input(value, number):
-        x = example(value)
-        return Step(INPUT, (number,), {}, np.shape(x), dtype_of(x), None, is_weak(x))
 
-    def as_step(node):
+class Reader:
+    """Reads nodes as steps, each once; see `from_nodes`."""
+
+    def __init__(self, count, outer, since):
+        self.count, self.outer, self.since = count, outer, since
+        self.new, self.made, self.further = {}, [], []
+
+    def take_input(self, node, number):
+        x = example(node.value)
+        step = Step(INPUT, (number,), {}, np.shape(x), dtype_of(x), None, is_weak(x))
+        self.new[id(node)] = step
+        return step
+
+    def take_step(self, node):
         x = example(node.value)
         shape, dtype = (None, None) if isinstance(x, tuple) else (np.shape(x), dtype_of(x))
-        arguments = tuple(map(argument, node.arguments))
-        made.append(Step(node.function, arguments, node.keywords, shape, dtype, node.where, is_weak(x)))
-        return made[-1]
+        arguments = tuple(map(self.argument, node.arguments))
+        step = Step(node.function, arguments, node.keywords, shape, dtype, node.where, is_weak(x))
+        self.new[id(node)] = step
+        self.made.append(step)
 
-    def argument(value):
+    def argument(self, value):
         node = node_of(value) if type(value) is Traced else value
         if type(node) is not Node:
             return value
-        if id(node) not in new:
-            if node.function is not None and node.serial > since:
-                new[id(node)] = as_step(node)
-            elif outer is None:
+        if id(node) not in self.new:
+            if node.function is not None and node.serial > self.since:
+                self.take_step(node)
+            elif self.outer is None:
                 raise TypeError(f"a value of an outer trace, {node!r}")
             else:
-                new[id(node)] = as_input(node.value, len(inputs) + len(outer))
-                outer.append(traced(node))
-                further.append(new[id(node)])
-        return new[id(node)]
-
-    for i, node in enumerate(inputs):
-        new[id(node)] = as_input(node.value, i)
-    for node in order:
-        if node.function is not None and id(node) not in new:
-            new[id(node)] = as_step(node)
-    outputs = list(map(argument, results))
-    return Program([*[new[id(node)] for node in inputs], *further], outputs, made)
+                self.further.append(self.take_input(node, self.count + len(self.outer)))
+                self.outer.append(traced(node))
+        return self.new[id(node)]
 
 
 def example(value):

@@ -1,6 +1,6 @@
 """What a plan does, as text."""
 
-from .lowering import CALL, CLUSTER, LOOP, walk
+from .lowering import CALL, CLUSTER, LOOP, PARALLEL, walk
 
 __all__ = ["Report"]
 
@@ -45,6 +45,8 @@ def describe(line):
     if line.opcode == LOOP:
         times = line.detail.bodies[0].length
         return f"loop, {times} times" if line.detail.flag is None else f"if {'not ' * (not line.detail.wanted)}the flag"
+    if line.opcode == PARALLEL:
+        return f"at the same time, the next {line.m}"
     name = NAMES[line.opcode]
     if line.opcode == CLUSTER:
         axes = " x ".join(str(n) for n in line.detail.shape if n != 1) or "1"
