@@ -620,7 +620,8 @@ cdef class Traced:
         raise constant_error(
             "Traced.__array__",
             "got a conversion to ndarray: build arrays with np.stack, np.concatenate or fb.array, index "
-            "plain ones with np.take_along_axis(A, i, axis), write into np.zeros_like(x), call NumPy's functions instead "
+            "plain ones with np.take_along_axis(A, i, axis), write into np.zeros_like(x), call NumPy's functions "
+            "instead "
             "of methods of plain arrays, np.dot(A, x) for A.dot(x), and SciPy through fastbs.scipy, "
             "or pass fb.stop_gradient(x) for a constant"
         )
