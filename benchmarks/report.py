@@ -11,6 +11,8 @@ Usage::
     python -m benchmarks.report blocks         # systems of blocks in arrays against LAPACK, SuperLU, JAX, NumPy
     python -m benchmarks.report graphs         # sweeps over graphs against kept LU factors
     python -m benchmarks.report loops          # compiled gradients of loops of 1,000 steps against JAX
+    python -m benchmarks.report programs       # compiled gradients of programs that are no networks against JAX
+    python -m benchmarks.report hessians       # compiled Hessians of networks against JAX
     python -m benchmarks.report kronecker      # Kronecker chains against fastkron and opt_einsum
     python -m benchmarks.report operators --rounds 41 --sizes 4 64
 
@@ -25,12 +27,14 @@ import numpy as np
 from . import block_cases as systems
 from . import gradient_cases as gradients
 from . import graph_cases as graphs
+from . import hessian_cases as hessians
 from . import jacobian_cases as jacobians
 from . import kernel_cases as kernels
 from . import kronecker_cases as kronecker
 from . import loop_cases as loops
 from . import network_cases as networks
 from . import operator_cases as operators
+from . import program_cases as programs
 from .backslash_cases import Chain, Network, rivals_of
 from .paired import compare, format_seconds
 
@@ -230,6 +234,34 @@ def report_loops(sizes, rounds):
     return missed
 
 
+def report_programs(sizes, rounds):
+    """Print one row per program against JAX; return how many bounds are missed."""
+    return against_jax("program", {case: (programs.rivals(case), programs.BOUND) for case in programs.CASES}, rounds)
+
+
+def report_hessians(sizes, rounds):
+    """Print one row per network against JAX; return how many bounds are missed."""
+    return against_jax(
+        "Hessian", {case: (hessians.rivals(case), hessians.BOUNDS[case]) for case in hessians.CASES}, rounds
+    )
+
+
+def against_jax(kind, cases, rounds):
+    """Print one row per case ``{name: (rivals, bound)}``; return how many bounds are missed."""
+    missed = 0
+    line = "{:<21}{:>9}  {:<8}{:>9}  {:>8}  {:<22}  {}"
+    print(line.format(kind, "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+    for case, (rivals, bound) in cases.items():
+        result = compare(rivals, "fastbs", rounds, target=2e-2, check=1e-9)
+        for peer in [*rivals][1:]:
+            ratio = result.ratio("fastbs", peer)
+            missed += not ratio.meets(bound)
+            times = [format_seconds(result.seconds(name)) for name in ("fastbs", peer)]
+            verdict = "PASS" if ratio.meets(bound) else "MISS"
+            print(line.format(case, times[0], peer, times[1], bound, str(ratio), verdict), flush=True)
+    return missed
+
+
 def report_kronecker(sizes, rounds):
     """Print one row per chain, against the better of the peers that are installed; return how many are missed."""
     missed = 0
@@ -287,6 +319,8 @@ REPORTS = {
     "graphs": report_graphs,
     "kronecker": report_kronecker,
     "loops": report_loops,
+    "programs": report_programs,
+    "hessians": report_hessians,
 }
 
 

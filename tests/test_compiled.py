@@ -2,7 +2,10 @@
 
 import copy
 import itertools
+import os
 import pickle
+import shutil
+import subprocess
 import sys
 import threading
 import tracemalloc
@@ -420,6 +423,64 @@ def test_a_run_allocates_nothing_but_its_results():
     assert peak(bound) < size + 500
     assert peak(f.bind(parameters, X, Y, out=np.empty(size // 8))) < 500
     assert peak(lambda: f(parameters, X, Y)) < size + 2000
+
+
+COUNTER = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stddef.h>
+static volatile long calls;
+long calls_of_malloc(void) { return calls; }
+#define COUNTED(name, parameters, given)                                \\
+    void *name parameters                                               \\
+    {                                                                   \\
+        static void *(*real) parameters;                                \\
+        if (!real) *(void **)&real = dlsym(RTLD_NEXT, #name);           \\
+        calls++;                                                        \\
+        return real given;                                              \\
+    }
+COUNTED(malloc, (size_t n), (n))
+COUNTED(realloc, (void *p, size_t n), (p, n))
+COUNTED(aligned_alloc, (size_t a, size_t n), (a, n))
+"""
+
+COUNTED = """
+import ctypes
+import numpy as np
+import fastbs as fb
+
+def loss(parameters, X, Y):
+    for W, b in parameters:
+        X = np.tanh(W @ X + b)
+    return 0.5 * np.sum((X - Y) ** 2)
+
+rng = np.random.default_rng(0)
+parameters = [(rng.normal(size=(n, n)), np.zeros((n, 1))) for n in (160, 160)]
+X, Y = rng.normal(size=(2, 160, 160))
+f = fb.compile(fb.value_and_grad(loss))
+out = np.empty(2 * 160 * 161)
+calls = ctypes.CDLL(None).calls_of_malloc
+calls.restype = ctypes.c_long
+for bound in (f.bind(parameters, X, Y), f.bind(parameters, X, Y, out=out)):
+    bound()
+    before = calls()
+    for _ in range(100):
+        bound()
+    print(calls() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="counts through a preloaded library")
+def test_a_run_calls_malloc_for_its_results_only(tmp_path):
+    (tmp_path / "counter.c").write_text(COUNTER)
+    library = str(tmp_path / "counter.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, str(tmp_path / "counter.c"), "-ldl"], check=True)
+    environment = os.environ | {"LD_PRELOAD": library, "OPENBLAS_NUM_THREADS": "1"}
+    run = subprocess.run([sys.executable, "-c", COUNTED], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    fresh, reused = map(int, run.stdout.split())
+    assert fresh <= 105  # one array a run; a few for Python's own blocks
+    assert reused <= 5
 
 
 def test_plans_run_in_many_threads():
