@@ -148,6 +148,16 @@ def test_a_result_is_written_where_it_is_wanted():
     assert count(lambda P, Q: P @ Q, P, Q, outs=[np.empty((280, 280))[::2, ::2]]) == 2  # BLAS cannot write there
 
 
+def test_parts_are_written_where_they_are_joined():
+    x = np.linspace(1, 2, 3)
+    program = lambda x: np.concatenate([np.stack([np.sin(x), x * x]), np.stack([x], 0)])  # noqa: E731
+    tape = lower(program, (x,))
+    assert_allclose(tape(x)[0], program(x), rtol=1e-15)
+    assert len(tape) == 2  # all functions in one loop, and the copy of x
+    twice = lower(lambda x: np.stack([x * x, x * x, -x], 1), (x,))
+    assert_allclose(twice(x)[0], np.stack([x * x, x * x, -x], 1))
+
+
 def test_operands_that_blas_cannot_read_are_copied():
     wide = rng.normal(size=(280, 280))[::2, ::2]
     X = rng.normal(size=(140, 140))

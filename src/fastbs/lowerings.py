@@ -6,7 +6,7 @@ They stand above the rules, where these functions are, and complete the table of
 import numpy as np
 
 from .compiler.elementwise import ELEMENTWISE, micro
-from .compiler.lowering import SCATTERS, TABLE, VIEW_CONDITIONS, VIEWS, Lowering, NotLowerable, Scatter
+from .compiler.lowering import PLACES, SCATTERS, TABLE, VIEW_CONDITIONS, VIEWS, Lowering, NotLowerable, Scatter
 from .compiler.program import Step
 from .compiler.simplify import IDENTITIES
 from .rules.elementwise import cast
@@ -129,23 +129,27 @@ TABLE[clear] = lower_clear
 # Joining
 
 
-def lower_joined(to, step):
+def places_joined(step):
     axis, ends = step.keywords["axis"], step.keywords["ends"]
-    out = to.destination(step)
-    start = 0
-    for a, end in zip(step.arguments, ends, strict=True):
-        index = (ALL,) * (out.ndim + axis) + (slice(start, end),)
-        if end > start:
-            to.copy(to.view(a), out.indexed(index))
-        start = end
-    return out
+    starts = (0, *ends)
+    return [
+        (a, (*(ALL,) * (step.ndim + axis), slice(start, end)))
+        for a, start, end in zip(step.arguments, starts, ends, strict=False)
+        if end > start
+    ]
 
 
-def lower_stacked(to, step):
+def places_stacked(step):
     axis = step.keywords["axis"]
+    return [(a, (*(ALL,) * (step.ndim + axis), k)) for k, a in enumerate(step.arguments)]
+
+
+def lower_places(to, step):
     out = to.destination(step)
-    for k, a in enumerate(step.arguments):
-        to.copy(to.view(a), out.indexed((*(ALL,) * (out.ndim + axis), k)))
+    for a, index in PLACES[step.function](step):
+        view, place = to.view(a), out.indexed(index)
+        if view != place:
+            to.copy(view, place)
     return out
 
 
@@ -155,8 +159,8 @@ def only_part(step):
     return x if same else step
 
 
-TABLE[joined] = lower_joined
-TABLE[stacked] = lower_stacked
+PLACES |= {joined: places_joined, stacked: places_stacked}
+TABLE |= dict.fromkeys(PLACES, lower_places)
 IDENTITIES[joined] = only_part
 
 

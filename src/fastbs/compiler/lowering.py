@@ -14,12 +14,12 @@ import numpy as np
 from .clusters import LOAD, STORE, TooLarge, cluster_code, reduced_count
 from .elementwise import FUNCTIONS, is_elementwise
 from .fuse import Cluster, fused
-from .program import Step
+from .program import INPUT, Step
 from .views import Buffer, View, contiguous, has_lines, has_unit_lines, merge
 
 __all__ = [
-    "CALLED", "KERNEL_DTYPES", "SCATTERS", "SEVERAL", "TABLE", "VIEWS", "VIEW_CONDITIONS", "BodyCode", "CallCode",
-    "Instruction", "LoopCode", "Lowering", "Move", "NotLowerable", "Object", "Product", "Scatter", "walk",
+    "CALLED", "KERNEL_DTYPES", "PLACES", "SCATTERS", "SEVERAL", "TABLE", "VIEWS", "VIEW_CONDITIONS", "BodyCode",
+    "CallCode", "Instruction", "LoopCode", "Lowering", "Move", "NotLowerable", "Object", "Product", "Scatter", "walk",
 ]  # fmt: skip
 
 KERNEL_DTYPES = {np.dtype(t): i for i, t in enumerate((np.float32, np.float64, np.complex64, np.complex128))}
@@ -207,6 +207,7 @@ class Lowering:
     def run(self):
         """Lower everything; the instructions are in `code`."""
         self.find_sums()
+        self.find_places()
         for unit in fused(self.program, self.is_view, self.is_summed):
             if type(unit) is Cluster:
                 self.cluster(unit)
@@ -367,6 +368,23 @@ class Lowering:
         """The view of an argument in a dtype; converted where it has another one."""
         view = self.view(argument)
         return view if view.dtype == dtype else self.materialized(view, dtype)
+
+    def find_places(self):
+        """What is only joined to a larger array is written there."""
+        for step in reversed(self.program.steps):
+            for a, index in PLACES[step.function](step) if step.function in PLACES else ():
+                if (
+                    type(a) is Step
+                    and a.function is not INPUT
+                    and a.dtype == step.dtype
+                    and not self.is_view(a)
+                    and id(a) not in self.summed
+                    and id(a) not in self.outermost
+                    and id(a) not in self.destinations
+                ):
+                    place = self.destination(step).indexed(index)
+                    if place.shape == a.shape:
+                        self.destinations[id(a)] = place
 
     # Sums of products and scattered terms
 
@@ -669,6 +687,8 @@ TABLE = {}
 # Functions that are no code, and their views; some are only for steps of which a condition holds.
 VIEWS = {}
 VIEW_CONDITIONS = {}
+# Functions that join their arguments: step -> (argument, basic index of the result where it stands)
+PLACES = {}
 # Functions whose results are several views
 SEVERAL = set()
 # Functions that are recorded without being computed -> what a call does
