@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.sparse
 
 import fastbs as fb
 from dense import DTYPES, backward_error, random_array
@@ -247,6 +248,30 @@ def test_door_and_closure():
     D = fb.Diagonal.from_arrays(diag)
     np.testing.assert_allclose(D.solve(b), np.linalg.solve(diag, b[..., None])[..., 0])
     np.testing.assert_allclose(D @ b, (diag @ b[..., None])[..., 0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("uplo", ["L", "U"])
+def test_to_and_from_scipy(uplo, kind):
+    rng = np.random.default_rng(13)
+    for n, m in ((1, 2), (4, 3), (3, 1)):
+        diag, off = random_blocks(rng, n, m, "complex128", kind)
+        A, dense = matrix_of(diag, off, uplo, kind), dense_of(diag, off, uplo, kind, n, m)
+        for view, D in turned(A, dense):
+            np.testing.assert_allclose(view.to_scipy().toarray(), D, rtol=1e-13, atol=1e-13)
+            ab, (l, u) = view.to_banded()
+            b = random_array(rng, (n * m,), "complex128")
+            x = scipy.linalg.solve_banded((l, u), ab, b)
+            np.testing.assert_allclose(x, np.linalg.solve(D, b))
+            if m > 1:
+                back = fb.Bidiagonal.from_scipy(view.to_scipy())
+                np.testing.assert_allclose(back.to_dense(), D, rtol=1e-13, atol=1e-13)
+    with pytest.raises(StructureError, match=r"block \(2, 0\) must be zero"):
+        fb.Bidiagonal.from_scipy(scipy.sparse.bsr_array(np.tri(6), blocksize=(2, 2)))
+    with pytest.raises(ShapeError, match=r"square with square blocks.*got \(6, 3\) in blocks"):
+        fb.Bidiagonal.from_scipy(scipy.sparse.bsr_array(np.ones((6, 3)), blocksize=(2, 1)))
+    with pytest.raises(StructureError, match="blocks must stand in arrays because numbers are copied"):
+        fb.Bidiagonal([1], []).to_scipy()
 
 
 @pytest.mark.parametrize("kind", ["general", "lower", "upper", "spd"])

@@ -1,8 +1,8 @@
 /* Bidiagonal and diagonal systems of small dense blocks in arrays: (D_k + coupling with the block before) x = b.
  *
- * A sweep goes through the blocks in the order in which they are solved: x_k = D_k^-1 (b_k - O_k x_{k-1}). Steps between
- * blocks are signed, and the strides of rows and columns any, so upper systems and transposes are the same sweep.
- * Strides count elements. Nothing is checked here.
+ * A sweep goes through the blocks in the order in which they are solved: x_k = D_k^-1 (b_k - O_k x_{k-1}). Steps
+ * between blocks are signed, and the strides of rows and columns any, so upper systems and transposes are the same
+ * sweep. Strides count elements. Nothing is checked here.
  */
 #ifndef FASTBS_BLOCKS_H
 #define FASTBS_BLOCKS_H

@@ -25,8 +25,10 @@
 #define SUB_PRODUCT(e, a, y) ((e) -= (a) * (y))
 #define TIMES(e, a) ((e) *= (a))
 #elif COMPLEX
-#define ADD_PRODUCT(e, a, y) ((e).re += (a).re * (y).re, (e).re -= (a).im * (y).im, (e).im += (a).re * (y).im, (e).im += (a).im * (y).re)
-#define SUB_PRODUCT(e, a, y) ((e).re -= (a).re * (y).re, (e).re += (a).im * (y).im, (e).im -= (a).re * (y).im, (e).im -= (a).im * (y).re)
+#define ADD_PRODUCT(e, a, y)                                                                                           \
+    ((e).re += (a).re * (y).re, (e).re -= (a).im * (y).im, (e).im += (a).re * (y).im, (e).im += (a).im * (y).re)
+#define SUB_PRODUCT(e, a, y)                                                                                           \
+    ((e).re -= (a).re * (y).re, (e).re += (a).im * (y).im, (e).im -= (a).re * (y).im, (e).im -= (a).im * (y).re)
 #define TIMES(e, a) ((e) = (E){(a).re * (e).re - (a).im * (e).im, (a).re * (e).im + (a).im * (e).re})
 #else
 #define ADD_PRODUCT(e, a, y) ((e).p += (a) * (y).p, (e).q += (a) * (y).q)
@@ -38,7 +40,7 @@
 #define BLOCK const STORED *a, int64_t rs, int64_t cs, REAL sign
 
 #if WAY == ONE && !COMPLEX && defined(__GNUC__)
-typedef REAL NAME(four) __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL))));
+typedef REAL NAME(four) __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 
 /* s (4) += or -= A x: four rows that are contiguous, summed in vectors */
 INLINE void NAME(contiguous_rows)(const int add, int64_t n, const REAL *a, int64_t rs, const REAL *x, REAL *s)
@@ -234,10 +236,37 @@ INLINE int NAME(triangle_of)(const int upper, const int kind, int64_t m, BLOCK, 
     return zero;
 }
 
+#if WAY == ONE && !COMPLEX && defined(__GNUC__)
+/* The same for a large triangle whose columns are contiguous: four columns are subtracted from all rows that follow. */
+INLINE int NAME(triangle_by_columns)(const int upper, const int kind, int64_t m, const REAL *a, int64_t cs, REAL *s)
+{
+    int zero = 0;
+    for (int64_t done = 0; done < m;) {
+        const int g = m - done >= 4 ? 4 : 1;
+        const int64_t first = upper ? m - done - g : done;
+        const REAL *t = a + first * cs;
+        REAL *x = s + first;
+        zero |= g == 4 ? NAME(corner)(4, upper, kind, t + first, 1, cs, 1, x)
+                       : NAME(corner)(1, upper, kind, t + first, 1, cs, 1, x);
+        done += g;
+        int64_t i = upper ? 0 : first + g;
+        const int64_t end = upper ? first : m;
+        if (g == 4)
+            for (; i + 4 <= end; i += 4)
+                *(NAME(four) *)(s + i) -=
+                    *(const NAME(four) *)(t + i) * x[0] + *(const NAME(four) *)(t + cs + i) * x[1] +
+                    *(const NAME(four) *)(t + 2 * cs + i) * x[2] + *(const NAME(four) *)(t + 3 * cs + i) * x[3];
+        for (; i < end; i++)
+            for (int c = 0; c < g; c++) s[i] -= t[c * cs + i] * x[c];
+    }
+    return zero;
+}
+#endif
+
 /* s (m) becomes T^-1 s for a triangle T (m, m); 1 if its diagonal has a zero */
 static int NAME(triangle)(const int upper, const int kind, int64_t m, BLOCK, E *s)
 {
-#define CASE(rs, cs)                                                                                                       \
+#define CASE(rs, cs)                                                                                                   \
     if (kind == IS_UNIT)                                                                                               \
         return upper ? NAME(triangle_of)(1, IS_UNIT, m, a, rs, cs, sign, s)                                            \
                      : NAME(triangle_of)(0, IS_UNIT, m, a, rs, cs, sign, s);                                           \
@@ -247,6 +276,11 @@ static int NAME(triangle)(const int upper, const int kind, int64_t m, BLOCK, E *
     return upper ? NAME(triangle_of)(1, RECIPROCALS, m, a, rs, cs, sign, s)                                            \
                  : NAME(triangle_of)(0, RECIPROCALS, m, a, rs, cs, sign, s);
 #if WAY == ONE && !COMPLEX
+#if defined(__GNUC__)
+    if (rs == 1 && m > 16 && kind == DIVIDED)
+        return upper ? NAME(triangle_by_columns)(1, DIVIDED, m, a, cs, s)
+                     : NAME(triangle_by_columns)(0, DIVIDED, m, a, cs, s);
+#endif
     if (rs == 1) {
         CASE(1, cs)
     }

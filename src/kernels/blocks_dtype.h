@@ -17,7 +17,10 @@ INLINE REAL NAME2(size)(STORED t) { return (t.re < 0 ? -t.re : t.re) + (t.im < 0
 INLINE STORED NAME2(from_real)(REAL x) { return (STORED){x, 0}; }
 INLINE REAL NAME2(real_part)(STORED t) { return t.re; }
 INLINE STORED NAME2(conjugate)(STORED t, REAL sign) { return (STORED){t.re, sign * t.im}; }
-INLINE STORED NAME2(times)(STORED a, STORED b) { return (STORED){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; }
+INLINE STORED NAME2(times)(STORED a, STORED b)
+{
+    return (STORED){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
+}
 INLINE STORED NAME2(minus)(STORED a, STORED b) { return (STORED){a.re - b.re, a.im - b.im}; }
 /* Smith's: the square of the larger part does not overflow */
 INLINE STORED NAME2(reciprocal)(STORED t)
@@ -77,6 +80,7 @@ INLINE void NAME(store)(STORED *p, int64_t stride, int64_t width, const STORED *
 #if defined(__GNUC__)
 #define NAME(f) PASTE(tile_##f, DTYPE)
 typedef REAL NAME(vector) __attribute__((vector_size(32)));
+typedef REAL NAME(loose) __attribute__((vector_size(32), aligned(sizeof(REAL)), may_alias)); /* anywhere in memory */
 #define LENGTH ((int64_t)(32 / sizeof(REAL)))
 #if COMPLEX
 typedef struct {
@@ -104,7 +108,8 @@ typedef struct {
 INLINE void NAME(load)(const REAL *p, int64_t stride, int64_t width, NAME(tile) *e)
 {
     if (stride == 1 && width == WIDTH) {
-        memcpy(e, p, sizeof(*e));
+        e->p = *(const NAME(loose) *)p;
+        e->q = *(const NAME(loose) *)(p + LENGTH);
         return;
     }
     if (width < WIDTH)
@@ -118,7 +123,8 @@ INLINE void NAME(load)(const REAL *p, int64_t stride, int64_t width, NAME(tile) 
 INLINE void NAME(store)(REAL *p, int64_t stride, int64_t width, const NAME(tile) *e)
 {
     if (stride == 1 && width == WIDTH) {
-        memcpy(p, e, sizeof(*e));
+        *(NAME(loose) *)p = e->p;
+        *(NAME(loose) *)(p + LENGTH) = e->q;
         return;
     }
     for (int64_t c = 0; c < width; c++) p[c * stride] = c < LENGTH ? e->p[c] : e->q[c - LENGTH];
@@ -319,8 +325,11 @@ static void NAME2(multiply)(const fb_system *A, int64_t start, int64_t stop, voi
         PASTE(one_multiply, DTYPE)(A, start, stop, 0, 1, work);
         return;
     }
-    for (int64_t c = 0; c < A->r; c += WIDTH)
-        WIDE(multiply)(A, start, stop, c, A->r - c < WIDTH ? A->r - c : WIDTH, work);
+    const int64_t run = 1 + 131072 / ((int64_t)sizeof(STORED) * (A->m * (A->m + 2 * A->r) + 1));
+    for (int64_t from = start; from < stop; from += run)
+        for (int64_t c = 0; c < A->r; c += WIDTH)
+            WIDE(multiply)(A, from, from + run < stop ? from + run : stop, c, A->r - c < WIDTH ? A->r - c : WIDTH,
+                           work);
 }
 
 #define KERNELS_OF(d) {solve_##d, solve_many_##d, multiply_##d, lu_##d, cholesky_##d}

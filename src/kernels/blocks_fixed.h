@@ -6,7 +6,8 @@ INLINE int64_t NAME(solve)(const int m, const int diagonal, const int by_columns
                            int64_t stop, void *work)
 {
     const int64_t rs = by_columns ? 1 : m, cs = by_columns ? m : 1;
-    const REAL *d = (const REAL *)A->d.a + start * A->d.step, *o = A->o.a, *b = (const REAL *)A->b.a + start * A->b.step;
+    const REAL *d = (const REAL *)A->d.a + start * A->d.step, *o = A->o.a;
+    const REAL *b = (const REAL *)A->b.a + start * A->b.step;
     REAL *to = (REAL *)A->x.a + start * A->x.step;
     REAL x[8] = {0}, s[8], inverse[8];
     if (o && start > 0) {
@@ -145,7 +146,9 @@ SIZE(2) SIZE(3) SIZE(4) SIZE(5) SIZE(6) SIZE(7) SIZE(8)
 #undef SWEEP
 
 #define PAIR(m, diagonal) {NAME(solve_##m##_##diagonal##_0), NAME(solve_##m##_##diagonal##_1)}
-#define SIZE(m) {[FB_UNIT] = PAIR(m, FB_UNIT), [FB_LOWER] = PAIR(m, FB_LOWER), [FB_UPPER] = PAIR(m, FB_UPPER), [FB_INVERSE] = PAIR(m, FB_INVERSE)}
+#define SIZE(m)                                                                                                        \
+    {[FB_UNIT] = PAIR(m, FB_UNIT), [FB_LOWER] = PAIR(m, FB_LOWER), [FB_UPPER] = PAIR(m, FB_UPPER),                     \
+     [FB_INVERSE] = PAIR(m, FB_INVERSE)}
 static const NAME(sweep) NAME(sweeps)[9][FB_DIAGONALS][2] = {
     [2] = SIZE(2), [3] = SIZE(3), [4] = SIZE(4), [5] = SIZE(5), [6] = SIZE(6), [7] = SIZE(7), [8] = SIZE(8),
 };

@@ -4,8 +4,8 @@
 #define LANE_COUNT (2 * LENGTH)
 
 /* Returns how many blocks are done: all, or those before one with a pivot that is 0, almost 0, or NaN. */
-INLINE int64_t NAME(sweep)(const int m, const int diagonal, const int by_columns, const fb_system *A, const fb_lanes *lanes,
-                       int64_t first)
+INLINE int64_t NAME(sweep)(const int m, const int diagonal, const int by_columns, const fb_system *A,
+                            const fb_lanes *lanes, int64_t first)
 {
     const int64_t rs = by_columns ? 1 : m, cs = by_columns ? m : 1;
     const REAL *d = (const REAL *)A->d.a + first * lanes->d, *o = A->o.a, *b = (const REAL *)A->b.a + first * lanes->b;

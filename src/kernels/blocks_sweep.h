@@ -72,6 +72,43 @@ static int64_t NAME(solve)(const fb_system *A, int64_t start, int64_t stop, int6
     return 0;
 }
 
+#if WAY == TILE && !COMPLEX
+/* y = A x (m, WIDTH) of contiguous rows, without copies */
+INLINE void NAME(product_in_place)(const int g, int64_t n, const REAL *a, int64_t rs, int64_t cs, const REAL *x,
+                                   int64_t xs, REAL *y, int64_t ys)
+{
+    E sum[4], e;
+    UNROLL
+    for (int i = 0; i < g; i++) sum[i] = (E){{0}, {0}};
+    for (int64_t j = 0; j < n; j++) {
+        e.p = *(const NAME(loose) *)(x + j * xs);
+        e.q = *(const NAME(loose) *)(x + j * xs + LENGTH);
+        UNROLL
+        for (int i = 0; i < g; i++) {
+            sum[i].p += a[i * rs + j * cs] * e.p;
+            sum[i].q += a[i * rs + j * cs] * e.q;
+        }
+    }
+    UNROLL
+    for (int i = 0; i < g; i++) {
+        *(NAME(loose) *)(y + i * ys) = sum[i].p;
+        *(NAME(loose) *)(y + i * ys + LENGTH) = sum[i].q;
+    }
+}
+
+static void NAME(multiply_in_place)(const fb_system *A, int64_t k, int64_t column)
+{
+    const int64_t m = A->m, rs = A->d.rs, cs = A->d.cs, ys = A->x.rs;
+    const REAL *a = (const REAL *)A->d.a + k * A->d.step, *x = (const REAL *)A->b.a + k * A->b.step + column;
+    REAL *y = (REAL *)A->x.a + k * A->x.step + column;
+    int64_t i = 0;
+    for (; i + 4 <= m; i += 4)
+        NAME(product_in_place)(4, m, a + i * rs, rs, cs, x, A->b.rs, y + i * ys, ys);
+    for (; i < m; i++)
+        NAME(product_in_place)(1, m, a + i * rs, rs, cs, x, A->b.rs, y + i * ys, ys);
+}
+#endif
+
 /* x = D_k b_k + O_k b_{k-1}; the diagonal is unit, lower, upper, or all of D. */
 static void NAME(multiply)(const fb_system *A, int64_t start, int64_t stop, int64_t column, int64_t width, void *work)
 {
@@ -79,6 +116,12 @@ static void NAME(multiply)(const fb_system *A, int64_t start, int64_t stop, int6
     const REAL sign = A->conj_d ? -1 : 1, sign_o = A->conj_o ? -1 : 1;
     E *before = work, *own = before + m, *sum = own + m, *last;
     (void)sign, (void)sign_o;
+#if WAY == TILE && !COMPLEX
+    if (!A->o.a && A->diagonal == FB_INVERSE && A->b.cs == 1 && A->x.cs == 1 && width == WIDTH) {
+        for (int64_t k = start; k < stop; k++) NAME(multiply_in_place)(A, k, column);
+        return;
+    }
+#endif
     for (int64_t k = start - (start > 0 && A->o.a); k < stop; k++) {
         const STORED *b = (const STORED *)A->b.a + k * A->b.step + column * A->b.cs;
         STORED *to = (STORED *)A->x.a + k * A->x.step + column * A->x.cs;
@@ -97,7 +140,8 @@ static void NAME(multiply)(const fb_system *A, int64_t start, int64_t stop, int6
             else if (A->diagonal != FB_UNIT)
                 NAME(product)(1, m, m, d, rs, cs, sign, own, sum);
             if (k > 0 && A->o.a)
-                NAME(product)(1, m, m, (const STORED *)A->o.a + (k - 1) * A->o.step, A->o.rs, A->o.cs, sign_o, before, sum);
+                NAME(product)(1, m, m, (const STORED *)A->o.a + (k - 1) * A->o.step, A->o.rs, A->o.cs, sign_o, before,
+                              sum);
             for (int64_t i = 0; i < m; i++) NAME(store)(to + i * A->x.rs, A->x.cs, width, sum + i);
         }
         last = before;
