@@ -1,7 +1,7 @@
 """Jacobians of chains of tanh layers against JAX in forward and in reverse, compiled there and here, and uncompiled.
 
-A rival is a function without arguments that returns the Jacobian of ``x -> tanh(W_N ... tanh(W_1 x))``. Where a layer is
-narrow the order of the product matters: a chain that is thin in the middle is split there.
+A rival is a function without arguments that returns the Jacobian of ``x -> tanh(W_N ... tanh(W_1 x))``. Where a layer
+is narrow the order of the product matters: a chain that is thin in the middle is split there.
 """
 
 import importlib.util

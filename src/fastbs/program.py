@@ -5,8 +5,8 @@ import optree
 
 from ._trace import Node, steps
 from .blocks import BlockMatrix
-from .display import MOST_CELLS, spy
 from .derivatives import Recording, matching, matching_tangents
+from .display import MOST_CELLS, spy
 from .jacobian import ChainedJacobian
 from .operators import Identity
 from .solvers import backslash
