@@ -149,25 +149,6 @@ INLINE void NAME(store)(REAL *p, int64_t stride, int64_t width, const NAME(tile)
 #undef NAME
 #endif
 
-/* Several systems in vectors */
-
-#if !COMPLEX && COMPILED_IN && defined(__GNUC__)
-#define NAME(f) PASTE(lanes_##f, DTYPE)
-typedef REAL NAME(vector) __attribute__((vector_size(32)));
-typedef struct {
-    NAME(vector) p, q;
-} NAME(tile);
-INLINE NAME(tile) NAME(gather)(const REAL *p, int64_t step)
-{
-    NAME(tile) e = {{0}, {0}};
-    for (int64_t c = 0; c < LENGTH; c++) e.p[c] = p[c * step];
-    for (int64_t c = 0; c < LENGTH; c++) e.q[c] = p[(c + LENGTH) * step];
-    return e;
-}
-#include "blocks_lanes.h"
-#undef NAME
-#endif
-
 /* Factors */
 
 INLINE int64_t NAME2(lu_of)(const int64_t m, const void *a_, int64_t rs, int64_t cs, void *f_, int32_t *pivots)
@@ -296,23 +277,9 @@ INLINE fb_system NAME2(system)(const fb_system *A, const fb_lanes *lanes, int64_
 
 static int64_t NAME2(solve_many)(const fb_system *A, const fb_lanes *lanes, int64_t first, int64_t last, void *work)
 {
-    int64_t singular;
-#if !COMPLEX && COMPILED_IN && defined(__GNUC__)
-    const int plain = A->r == 1 && A->m <= LANES_M && A->diagonal <= FB_UPPER;
-    if (plain && (A->m == 1 || PASTE(fixed_find, DTYPE)(A)))
-        for (; first + LANE_COUNT <= last; first += LANE_COUNT) {
-            const int64_t done = PASTE(lanes_solve, DTYPE)(A, lanes, first);
-            for (int64_t s = first; s < first + LANE_COUNT && done < A->n; s++) {
-                const fb_system own = NAME2(system)(A, lanes, s);
-                singular = PASTE(one_solve, DTYPE)(&own, done, A->n, 0, 1, work);
-                if (singular)
-                    return s * A->n + singular;
-            }
-        }
-#endif
     for (; first < last; first++) {
         const fb_system own = NAME2(system)(A, lanes, first);
-        singular = NAME2(solve)(&own, 0, A->n, work);
+        const int64_t singular = NAME2(solve)(&own, 0, A->n, work);
         if (singular)
             return first * A->n + singular;
     }
@@ -337,7 +304,5 @@ static void NAME2(multiply)(const fb_system *A, int64_t start, int64_t stop, voi
 #undef WIDE
 #undef WIDTH
 #undef LENGTH
-#undef LANES_M
-#undef LANE_COUNT
 #undef NAME2
 #undef STORED
