@@ -9,8 +9,8 @@ import importlib.util
 import numpy as np
 
 import fastbs as fb
-import fastbs.scipy.linalg
-import fastbs.scipy.special
+from fastbs.scipy.linalg import solve_triangular
+from fastbs.scipy.special import logsumexp, ndtr
 
 __all__ = ["BOUND", "CASES", "rivals"]
 
@@ -120,9 +120,9 @@ CASES = {
 class Tools:
     """What NumPy itself does not have."""
 
-    logsumexp = staticmethod(fb.scipy.special.logsumexp)
-    ndtr = staticmethod(fb.scipy.special.ndtr)
-    solve_triangular = staticmethod(fb.scipy.linalg.solve_triangular)
+    logsumexp = staticmethod(logsumexp)
+    ndtr = staticmethod(ndtr)
+    solve_triangular = staticmethod(solve_triangular)
 
 
 def rivals(case):

@@ -26,7 +26,7 @@ LAYERS = [
     "composites",
     "operators",
     "blocks rules manifolds",
-    "solvers system scipy lowerings",
+    "solvers system scipy lowerings contractions",
     "jacobian signatures control",
     "compiled sparse",
     "replay",

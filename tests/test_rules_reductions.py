@@ -46,6 +46,7 @@ def test_reduction(function):
 
 
 CASES = {
+    "log_sum_exp": lambda x: reductions.log_sum_exp(x, axis=(0,)),
     "sum of dtype": lambda a: np.sum(a, dtype=np.float64),
     "sum where": lambda a: np.sum(a, axis=0, where=MASK),
     "sum initial": lambda a: np.sum(a, axis=1, initial=2.0),

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..operators.reduction import Reduction, count
 from .elementwise import cast, finite, nonzero
+from .several import dispatched
 from .table import composite, functions, into, primitive, record
 
 
@@ -239,3 +240,29 @@ for function, recorder in (
     (np.nanstd, only_numbers(standard_deviation)),
 ):  # fmt: skip
     functions[function] = recorder
+
+
+# The sum of exponentials, which has no name in NumPy
+
+
+@dispatched
+def top(a, axis):
+    """The finite maximum, as a constant: what it is subtracted from does not depend on it."""
+    y = np.max(a, axis=axis, keepdims=True, initial=-np.inf)
+    return np.where(np.isfinite(y), y, 0)
+
+
+@dispatched
+def log_sum_exp(a, axis=None, keepdims=False):
+    """log(sum(exp(a)))"""
+    m = top(a, axis)
+    with np.errstate(divide="ignore"):
+        y = np.log(np.sum(np.exp(a - m), axis=axis, keepdims=True)) + m
+    return y if keepdims else np.squeeze(y, axis)[()]
+
+
+reduction(
+    log_sum_exp,
+    lambda y, a, axes: np.exp(a - finite(y)),
+    lambda a, axis=None, keepdims=False: record(log_sum_exp, (a,), keywords_of(a, axis, keepdims)),
+)

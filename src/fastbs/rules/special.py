@@ -11,8 +11,7 @@ import scipy.special as sp
 
 from ..errors import TraceError
 from ..operators.elementwise import Elementwise
-from .elementwise import cast, finite
-from .reductions import keywords_of, reduction
+from .elementwise import cast
 from .several import dispatched
 from .table import composite, constant, elementwise, functions, primitive, record
 
@@ -184,28 +183,3 @@ elementwise(sp.sindg, lambda y, x: math.pi / 180 * sp.cosdg(x))
 elementwise(sp.cosdg, lambda y, x: -math.pi / 180 * sp.sindg(x))
 elementwise(sp.tandg, lambda y, x: math.pi / 180 * (1 + y * y))
 constant(sp.round, sp.gammasgn)
-
-# Reductions
-
-
-@dispatched
-def top(a, axis):
-    """The finite maximum, as a constant: what it is subtracted from does not depend on it."""
-    y = np.max(a, axis=axis, keepdims=True, initial=-np.inf)
-    return np.where(np.isfinite(y), y, 0)
-
-
-@dispatched
-def log_sum_exp(a, axis=None, keepdims=False):
-    """log(sum(exp(a)))"""
-    m = top(a, axis)
-    with np.errstate(divide="ignore"):
-        y = np.log(np.sum(np.exp(a - m), axis=axis, keepdims=True)) + m
-    return y if keepdims else np.squeeze(y, axis)[()]
-
-
-reduction(
-    log_sum_exp,
-    lambda y, a, axes: np.exp(a - finite(y)),
-    lambda a, axis=None, keepdims=False: record(log_sum_exp, (a,), keywords_of(a, axis, keepdims)),
-)

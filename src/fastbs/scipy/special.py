@@ -10,7 +10,7 @@ import numpy as np
 import scipy.special
 
 from .._trace import Traced
-from ..rules.special import log_sum_exp, top
+from ..rules.reductions import log_sum_exp, top
 from ..rules.special import polygamma as traced_polygamma
 from ..rules.special import spherical_jn as traced_spherical_jn
 
