@@ -13,6 +13,7 @@ Usage::
     python -m benchmarks.report loops          # compiled gradients of loops of 1,000 steps against JAX
     python -m benchmarks.report programs       # compiled gradients of programs that are no networks against JAX
     python -m benchmarks.report hessians       # compiled Hessians of networks against JAX
+    python -m benchmarks.report small          # compiled gradients of small networks against CasADi, of many samples
     python -m benchmarks.report kronecker      # Kronecker chains against fastkron and opt_einsum
     python -m benchmarks.report operators --rounds 41 --sizes 4 64
 
@@ -35,6 +36,7 @@ from . import loop_cases as loops
 from . import network_cases as networks
 from . import operator_cases as operators
 from . import program_cases as programs
+from . import small_cases as small
 from .backslash_cases import Chain, Network, rivals_of
 from .paired import compare, format_seconds
 
@@ -236,29 +238,37 @@ def report_loops(sizes, rounds):
 
 def report_programs(sizes, rounds):
     """Print one row per program against JAX; return how many bounds are missed."""
-    return against_jax("program", {case: (programs.rivals(case), programs.BOUND) for case in programs.CASES}, rounds)
+    return against_peers("program", {case: (programs.rivals(case), programs.BOUND) for case in programs.CASES}, rounds)
 
 
 def report_hessians(sizes, rounds):
     """Print one row per network against JAX; return how many bounds are missed."""
-    return against_jax(
+    return against_peers(
         "Hessian", {case: (hessians.rivals(case), hessians.BOUNDS[case]) for case in hessians.CASES}, rounds
     )
 
 
-def against_jax(kind, cases, rounds):
+def report_small(sizes, rounds):
+    """Print one row per network against CasADi or NumPy; return how many bounds are missed."""
+    return against_peers(
+        "widths, batch", {case: (small.rivals(case), small.CASES[case][-1]) for case in small.CASES}, rounds, None
+    )
+
+
+def against_peers(kind, cases, rounds, check=1e-9):
     """Print one row per case ``{name: (rivals, bound)}``; return how many bounds are missed."""
     missed = 0
     line = "{:<21}{:>9}  {:<8}{:>9}  {:>8}  {:<22}  {}"
     print(line.format(kind, "time", "against", "time", "required", "measured [95 %]", "").rstrip())
     for case, (rivals, bound) in cases.items():
-        result = compare(rivals, "fastbs", rounds, target=2e-2, check=1e-9)
-        for peer in [*rivals][1:]:
-            ratio = result.ratio("fastbs", peer)
+        ours, *peers = rivals
+        result = compare(rivals, ours, rounds, target=2e-2, check=check)
+        for peer in peers:
+            ratio = result.ratio(ours, peer)
             missed += not ratio.meets(bound)
-            times = [format_seconds(result.seconds(name)) for name in ("fastbs", peer)]
+            times = [format_seconds(result.seconds(name)) for name in (ours, peer)]
             verdict = "PASS" if ratio.meets(bound) else "MISS"
-            print(line.format(case, times[0], peer, times[1], bound, str(ratio), verdict), flush=True)
+            print(line.format(case, times[0], peer, times[1], f"{bound:.3f}", str(ratio), verdict), flush=True)
     return missed
 
 
@@ -321,6 +331,7 @@ REPORTS = {
     "loops": report_loops,
     "programs": report_programs,
     "hessians": report_hessians,
+    "small": report_small,
 }
 
 
