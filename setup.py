@@ -1,5 +1,6 @@
 """Extensions and Cython directives; everything else stands in pyproject.toml and setup.cfg."""
 
+import os
 from pathlib import Path
 
 import numpy
@@ -27,6 +28,10 @@ MSVC_FLAGS = ["/O2"]
 
 class BuildExtension(build_ext):
     """Chooses the optimization flags by the compiler that is really used."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
     def build_extensions(self):
         flags = MSVC_FLAGS if self.compiler.compiler_type == "msvc" else GNU_FLAGS

@@ -1,8 +1,9 @@
-"""Back substitution by a tape gives what the steps give one by one, for every structure and its neighbours."""
+"""A solve by a tape gives what the steps give one by one, for every structure and its neighbours."""
 
 import threading
 
 import numpy as np
+import optree
 import pytest
 
 import fastbs as fb
@@ -58,6 +59,35 @@ def test_equals_steps(name):
             expected = np.zeros(argument.shape) if expected is None else expected
             np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
     assert len(tapes()) == 1
+
+
+JACOBIANS = {
+    "bottleneck": lambda W, x: np.tanh(np.tanh(W[:1] @ x) * np.ones(4)) * x[0],
+    "several outputs": lambda W, x: (np.exp(W @ x), np.sum(x), x[0] * 2),
+    "one argument only": lambda W, x: np.sin(x),
+    "constant": lambda W, x: (np.ones(2), x),
+}
+
+
+@pytest.mark.parametrize("name", JACOBIANS)
+@pytest.mark.parametrize("order", ["auto", "forward", "reverse"])
+def test_jacobians(name, order):
+    f = JACOBIANS[name]
+    jacobian = fb.jacobian(f, argnums=(0, 1), order=order)
+    compiled = fb.compile(fb.jacobian(f, argnums=(0, 1), order=order))
+    for _ in range(4):
+        W, x = rng.normal(size=(3, 3)), rng.normal(size=3)
+        for found, expected in zip(optree.tree_leaves(jacobian(W, x)), optree.tree_leaves(compiled(W, x)), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+    assert len(tapes()) == 1
+
+
+def test_large_constants_are_not_kept(monkeypatch):
+    monkeypatch.setattr(replay, "MOST_CONSTANTS", 100)
+    jacobian = fb.jacobian(lambda x: np.sin(x) * x[0])
+    for _ in range(4):
+        assert jacobian(np.ones(9)).shape == (9, 9)
+    assert not tapes()
 
 
 def test_value_dependent_branches_are_structures_of_their_own():

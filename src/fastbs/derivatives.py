@@ -8,9 +8,9 @@ import optree
 from ._trace import Traced, left_behind, node_of, trace
 from .arguments import is_array
 from .errors import DtypeError, ShapeError, TraceError
-from .jacobian import ChainedJacobian
+from .jacobian import dense_jacobian
 from .operator import Operator
-from .replay import pulled_back
+from .replay import replayed
 from .system import pull_back, push_forward
 
 __all__ = [
@@ -78,7 +78,7 @@ class Recording:
         """Cotangents of the leaves, zeros where nothing depends on them."""
         pairs = [(y, g) for y, g in zip(self.outputs, cotangents, strict=True) if y is not None]
         outputs, known = [y for y, _ in pairs], [g for _, g in pairs]
-        found = pulled_back(self.inputs, outputs, known)
+        found = replayed(pull_back, self.inputs, outputs, known)
         if found is None:
             found = unshared(pull_back(self.inputs, outputs, known), cotangents)
         return [zeros(x) if g is None else kept_dtype(g, x) for g, x in zip(found, self.leaves, strict=True)]
@@ -98,10 +98,11 @@ class Recording:
         known = [y for y in self.outputs if y is not None]
         blocks = {}
         if known and self.leaves:
-            chain = ChainedJacobian(self.inputs, list(dict.fromkeys(known)))
-            J = chain.dense(chain.plan(order))
+            outputs = list(dict.fromkeys(known))
+            found = replayed(dense_jacobian, self.inputs, outputs, [], order)
+            (J,) = dense_jacobian(self.inputs, outputs, [], order) if found is None else found
             i = 0
-            for y in chain.outputs:
+            for y in outputs:
                 j = 0
                 for k, x in enumerate(self.leaves):
                     n, m = int(np.size(y.value)), int(np.size(x))

@@ -14,7 +14,7 @@ from .chain import Plan, plan_chain
 from .system import derivative
 from .values import add
 
-__all__ = ["ChainedJacobian", "edges_of", "size"]
+__all__ = ["ChainedJacobian", "dense_jacobian", "edges_of", "size"]
 
 
 def edges_of(inputs, outputs):
@@ -120,6 +120,12 @@ class ChainedJacobian:
                         cotangents[a] = add(cotangents.get(a), op.apply_adjoint(g))
             blocks.append(np.concatenate([flat(cotangents.get(x), x, n) for x in sources], axis=1))
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def dense_jacobian(inputs, outputs, cotangents, order):
+    """``[J]``, J of shape (elements of the outputs, elements of the inputs); there are no cotangents."""
+    chain = ChainedJacobian(inputs, outputs)
+    return [chain.dense(chain.plan(order))]
 
 
 @functools.lru_cache(maxsize=256)

@@ -1,7 +1,7 @@
-"""Back substitution of a structure that came often runs as a tape.
+"""The solve of a structure that came often runs as a tape.
 
-A recording that looks like earlier ones, in all but its numbers, has the same back substitution: the solve is compiled
-once for the structure, as a function of the values of the steps, and replayed.
+A recording that looks like earlier ones, in all but its numbers, has the same back substitution and the same Jacobian:
+the solve is compiled once for the structure, as a function of the values of the steps, and replayed.
 """
 
 import threading
@@ -15,23 +15,34 @@ from .compiled import make_plan
 from .rules.own import OneCall
 from .rules.table import RULES
 from .signatures import Signature
-from .system import pull_back
 
-__all__ = ["pulled_back"]
+__all__ = ["replayed"]
 
 MOST_STRUCTURES = 256
+MOST_CONSTANTS = 1 << 22  # bytes that a tape may hold
 RENT = 30  # solves of a structure that cost about as much as its tape: no program pays more than twice its best
 
-structures = OrderedDict()  # key -> how often it came, the Tape, or None where there can be none
+structures = (
+    OrderedDict()
+)  # (solver, settings, key of the structure) -> how often it came, the Tape, or None where there can be none
 lock = threading.Lock()
 
 
-def pulled_back(inputs, outputs, cotangents):
-    """`fastbs.system.pull_back` by a tape; None where there is none."""
+def replayed(solver, inputs, outputs, cotangents, *settings):
+    """``solver(inputs, outputs, cotangents, *settings)`` by a tape; None where there is none.
+
+    Parameters
+    ----------
+    solver : callable
+        Returns a list of arrays, or None for zeros.
+    inputs, outputs : lists of Node
+    cotangents : list of arrays
+    settings : hashable
+    """
     structure = Structure(inputs, outputs, cotangents)
-    key = structure.key
-    if key is None:
+    if structure.key is None:
         return None
+    key = solver, settings, structure.key
     known = structures.get(key, 0)
     if type(known) is int:
         with lock:
@@ -40,12 +51,12 @@ def pulled_back(inputs, outputs, cotangents):
                 structures.popitem(last=False)
         if known < RENT:
             return None
-        known = structures[key] = tape_of(structure, inputs, cotangents)
+        known = structures[key] = tape_of(structure, inputs, cotangents, solver, settings)
     return None if known is None else known(structure.leaves)
 
 
 class Tape:
-    """The back substitution of one structure.
+    """The solve of one structure.
 
     Parameters
     ----------
@@ -61,18 +72,17 @@ class Tape:
         return None if result is MISS else result
 
 
-def tape_of(structure, inputs, cotangents):
+def tape_of(structure, inputs, cotangents, solver, settings):
     """The tape of a structure; None where it depends on values, or needs Python."""
     if any(type(RULES.get(node.function)) is OneCall for node in structure.order):
         return None  # rules of users may depend on more than their arguments
     number = {node: i for i, node in enumerate(structure.order)}
-    places = [number.get(node) for node in inputs]
-    ends = [number[node] for node in structure.results]
 
     def solve(leaves):
         nodes, known = with_leaves(structure.order, cotangents, leaves)
-        found = iter(pull_back([nodes[i] for i in places if i is not None], [nodes[i] for i in ends], known))
-        return [None if i is None else next(found) for i in places]
+        # an input that no result depends on stays as it is
+        starts = [nodes[number[x]] if x in number else x for x in inputs]
+        return solver(starts, [nodes[number[y]] for y in structure.results], known, *settings)
 
     try:
         used = leaves_behind(solve, structure.leaves)
@@ -88,7 +98,8 @@ def tape_of(structure, inputs, cotangents):
         plan = make_plan(pruned, Signature(([structure.leaves[i] for i in used],), {}))
     except Exception:  # whatever a rule does with values that it cannot do with traced ones
         return None
-    return None if plan.tape.report.calls else Tape(plan, used)
+    report = plan.tape.report
+    return None if report.calls or report.constants > MOST_CONSTANTS else Tape(plan, used)
 
 
 def leaves_behind(solve, leaves):
