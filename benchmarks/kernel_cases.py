@@ -37,7 +37,7 @@ class Repeated(TapedOperator):
         (m, k), n = a.shape, b.shape[1]
         self.c = np.zeros((m, n), a.dtype)
         dtype = ("float32", "float64").index(a.dtype.name)
-        cost, operands = 2.0 * m * n * k * times, map(operand, range(3), (a, b, self.c))
+        cost, operands = 2.0 * m * n * k * times, list(map(operand, range(3), (a, b, self.c)))
         code = [(opcode, dtype, 0, -1, times, m, n, k, 1.0, 0.0, cost, *operands, operands[-1], None)]
         *inputs, output = [(x.dtype, x.shape, x.strides) for x in (a, b, self.c)]
         self._bind(Tape(inputs, [output], [], code, 0), (b,), True)

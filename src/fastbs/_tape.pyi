@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 
+blas_is_wider: bool
 instruction_set: str
 FUNCTIONS: tuple[str, ...]
 MISS: object

@@ -27,6 +27,16 @@ const char *fb_choose_kernels(void)
     return "baseline";
 }
 
+int fb_blas_is_wider(void)
+{
+#if defined(__GNUC__) && defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") != 0;
+#else
+    return 0;
+#endif
+}
+
 /* Scalars for BLAS, in the dtype of the instruction. */
 typedef union { float f[2]; double d[2]; } scalar;
 

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from .._tape import blas_is_wider
 from .clusters import LOAD, STORE, TooLarge, cluster_code, reduced_count
 from .elementwise import FUNCTIONS, is_elementwise
 from .fuse import Cluster, fused
@@ -30,6 +31,7 @@ CONJ_A, CONJ_B = 1, 2
 
 # Measured crossovers: below these sizes our register-blocked product is faster than BLAS with its packing.
 SMALL_REAL = 128  # largest of m, n, k
+SMALL_DOUBLE = 24 if blas_is_wider else SMALL_REAL  # smallest of m, n, k, in float64: there BLAS needs no packing
 SMALL_COMPLEX = 128  # product of m, n, k
 MAX_PEELED = 64  # instructions for axes that fit no (batch, row, column) pattern
 LARGEST = 2**31 - 1  # BLAS integers
@@ -632,6 +634,8 @@ class Lowering:
     def is_small(self, m, n, k, dtype):
         if dtype.kind == "c":
             return m * n * k <= SMALL_COMPLEX
+        if dtype == np.float64 and min(m, n, k) >= SMALL_DOUBLE:
+            return False
         return max(m, n, k) <= SMALL_REAL or k == 0
 
     # Calls
