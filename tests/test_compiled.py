@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -24,6 +23,7 @@ import fastbs.scipy.linalg as sl
 from fastbs.compiled import MANY_PLANS, MOST_PLANS, Compiled
 from fastbs.compiler import lowering
 from fastbs.compiler.assemble import PASSES
+from memory import peak
 
 rng = np.random.default_rng(0)
 
@@ -397,22 +397,6 @@ def test_errors_of_the_function_come_through():
 
 
 # Resources
-
-
-def peak(function, repetitions=20):
-    watcher = sys.gettrace()
-    sys.settrace(None)  # a coverage tool takes notes, and memory
-    tracemalloc.start()
-    try:
-        function()
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        for _ in range(repetitions):
-            function()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-        sys.settrace(watcher)
 
 
 def test_a_run_allocates_nothing_but_its_results():

@@ -9,8 +9,6 @@ import gc
 import math
 import pickle
 import re
-import sys
-import tracemalloc
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +25,7 @@ from fastbs._trace import trace
 from fastbs.errors import DtypeError, ShapeError
 from fastbs.testing import check_adjoint, dense
 from market import DTYPES, LARGE, MARKET, ORDERS, SIZES, dense_of, order_of, ordered, random_array
+from memory import peak
 
 WITH_STACKS = [name for name, entry in MARKET.items() if "no stack" not in entry.traits]
 CHEAP = [name for name in MARKET if name != "kronecker_of_kronecker"]  # its loops take seconds at these sizes
@@ -704,23 +703,6 @@ def test_apply_into_the_neighbourhood_of_X():
 
 
 # --- resources -------------------------------------------------------------------------------------------
-
-
-def peak(function):
-    """Bytes allocated at most while the function runs."""
-    function()
-    watcher = sys.gettrace()
-    sys.settrace(None)  # a coverage tool takes notes, and memory
-    tracemalloc.start()
-    try:
-        function()  # whoever watches lines makes notes of the first time
-        tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        function()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-        sys.settrace(watcher)
 
 
 @pytest.mark.parametrize(("dtype", "sizes"), [("float64", "odd"), ("complex64", "100")])

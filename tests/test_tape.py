@@ -1,9 +1,7 @@
 """The tape itself: its signature, scalars, threads, and that running allocates nothing but results."""
 
 import signal
-import sys
 import threading
-import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -15,6 +13,7 @@ from fastbs._tape import Tape, instruction_set
 from fastbs.compiler.assemble import lower
 from fastbs.compiler.lowering import AXPBY, COPY, MUL, PRODUCT
 from market import DTYPES, random_array
+from memory import peak
 
 rng = np.random.default_rng(0)
 VECTOR = (np.dtype(float), (3,), (8,))  # dtype, shape and strides of a contiguous float64 vector
@@ -29,22 +28,6 @@ def scaling(kind=float):
     """s * x, s a number of this type."""
     code = [(MUL, 1, 0, -1, 1, 1, 3, 1, 1.0, 0.0, 3.0, line(1, 0), line(0), line(2), line(2), None)]
     return Tape([VECTOR, (np.dtype(float), kind)], [VECTOR], [], code, 0)
-
-
-def peak(function, repetitions=20):
-    """The most memory that any of the calls held, beyond what was there, in bytes."""
-    watcher = sys.gettrace()
-    sys.settrace(None)  # a coverage tool takes notes, and memory
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        for _ in range(repetitions):
-            function()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-        sys.settrace(watcher)
 
 
 def test_the_instruction_set_is_known():
