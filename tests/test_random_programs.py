@@ -19,7 +19,7 @@ NOT_ANALYTIC = (
     "pinv", "lstsq", "cond", "norm", "matrix_norm", "vector_norm", "slogdet", "solve pos", "solve sym", "solve_disc",
     "solve_cont", "logm", "sqrtm", "toeplitz", "methods", "conj", "real", "imag", "angle", "nan", "var ", "std",
     "matrix_rank", "triangular_solve", "astype", "dtype", "special.", "interp", "trapezoid along", "recurrence", "fill",
-    "put method",
+    "put method", "cov", "corrcoef", "bincount", "piecewise", "polyfit",
 )  # fmt: skip
 
 
