@@ -21,6 +21,7 @@ CASES = {
     "polyadd of a list": (lambda q: np.polyadd([1.0, 2.0, 3.0], q), Q),
     "polysub": (np.polysub, Q, P),
     "polymul": (np.polymul, P, Q),
+    "polysub of an array": (lambda a: np.polysub(a, np.ones((3, 3))), np.arange(3.0)),
     "polyder": (np.polyder, P),
     "polyder twice": (lambda p: np.polyder(p, 2), P),
     "polyint": (np.polyint, P),

@@ -30,8 +30,8 @@ def vander(x, N=None, increasing=False):
 def aligned(a, b):
     """Two vectors of coefficients as long as the longer one."""
     a, b = np.atleast_1d(as_array(a)), np.atleast_1d(as_array(b))
-    n = max(np.size(a), np.size(b))
-    return (np.pad(c, (n - np.size(c), 0)) for c in (a, b))
+    n = max(len(a), len(b))
+    return (c if len(c) == n else np.concatenate([np.zeros(n - len(c), c.dtype), c]) for c in (a, b))
 
 
 @composite(np.polyadd)
