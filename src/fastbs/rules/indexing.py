@@ -325,6 +325,9 @@ def copyto(dst, src, casting="same_kind", where=True):
         dst[...] = src
     else:
         mask = np.broadcast_to(where, dst.shape)
+        extra = np.ndim(src) - len(dst.shape)
+        if extra > 0 and np.shape(src)[:extra] == (1,) * extra:  # assignments drop leading axes of length 1
+            src = np.reshape(src, np.shape(src)[extra:])
         dst[mask] = np.broadcast_to(src, dst.shape)[mask]
 
 
