@@ -235,8 +235,8 @@ class Stack:
 
     def _in_threads(self, b, threads, out):
         """Systems, or else columns, in parts."""
-        b, x = b.reshape(self.core_shape(b.shape)), out.view()
-        x.shape = b.shape  # a view, or an error
+        b = b.reshape(self.core_shape(b.shape))
+        x = out.reshape(b.shape)  # a view wherever there is one
         axis = 0 if self.batch else b.ndim - 1
         count = b.shape[axis]
         cuts = [count * k // threads for k in range(threads + 1)]
@@ -253,7 +253,7 @@ class Stack:
 
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(part, [k for k in range(threads) if cuts[k] < cuts[k + 1]]))
-        return out
+        return out if np.may_share_memory(x, out) else into(out, x.reshape(out.shape))
 
     def _entries(self, b, out, threads, solve, where):
         """A block vector, None for zero; what comes before anything nonzero stays None."""
