@@ -1056,7 +1056,8 @@ def steps(results):
                 break
             more = (<Node> found[done].node).arguments
             done += 1
-        qsort(found, size, sizeof(Found), by_serial)
+        if size:  # C has no array of nothing to sort
+            qsort(found, size, sizeof(Found), by_serial)
         for i in range(size):
             order.append(<object> found[i].node)
     finally:
