@@ -90,5 +90,5 @@ def test_errors():
         fb.Triangular.from_arrays(np.eye(3), 2)
     with pytest.raises(StructureError, match=r"diagonal must be one of 'unit', 'general'.*got 'x'"):
         fb.Triangular.from_arrays(np.eye(2), 2, diagonal="x")
-    with pytest.raises(ShapeError, match="must have 2 arrays"):
+    with pytest.raises(ShapeError, match="b must have 2 entries"):
         fb.Triangular.from_arrays(np.eye(4), 2).solve([np.ones(2)])

@@ -18,7 +18,8 @@ LAYERS = [
     "_tape _trace _graph _kronecker _blocks",  # compiled: the executor, the recording, and the sweeps
     "edges",
     "levels stack",
-    "dense_stack",
+    "block_rows",
+    "dense_stack list_stack",
     "graph",
     "compiler",  # programs -> tapes
     "tapes",  # operators -> tapes

@@ -76,11 +76,7 @@ class Stack:
                 raise ShapeError(f"{where}: off must be {expected} because diag is {diag.shape}; got {off.shape}")
             dtype = np.result_type(diag.dtype, off.dtype)
             diag, off = (x if x.dtype == dtype else x.astype(dtype) for x in (diag, off))
-        if kind not in DIAGONALS:
-            raise StructureError(
-                f"{where}: diagonal must be one of {', '.join(map(repr, DIAGONALS))} because it says how blocks are "
-                f"solved with; got {kind!r}"
-            )
+        check_kind(kind, where)
         if kind == "general" and diag is not None and diag.shape[-1] == 1:
             kind = "lower"  # a number is its own factor
         return cls(diag, off, upper, kind, where)
@@ -98,6 +94,10 @@ class Stack:
     def _flat(self, x):
         """With one axis for the batch."""
         return x.reshape(math.prod(self.batch), *x.shape[len(self.batch) :])
+
+    def height(self, i):
+        """The rows of block row i."""
+        return self.m
 
     # Views
 
@@ -347,6 +347,14 @@ class Stack:
         else:
             signs, logs = np.linalg.slogdet(self.diag)
         return np.prod(np.conjugate(signs) if self.conj[0] else signs, axis=-1), np.sum(logs, axis=-1)
+
+
+def check_kind(kind, where, kinds=DIAGONALS):
+    if kind not in kinds:
+        raise StructureError(
+            f"{where}: diagonal must be one of {', '.join(map(repr, kinds))} because it says how blocks are solved "
+            f"with; got {kind!r}"
+        )
 
 
 def run_nothing(b, out=None, multiply=False):

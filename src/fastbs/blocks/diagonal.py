@@ -1,5 +1,6 @@
 """Diagonal block matrices."""
 
+from ..list_stack import ListStack, is_listed
 from ..stack import Stack
 from .bidiagonal import Bidiagonal
 
@@ -32,7 +33,7 @@ class Diagonal(Bidiagonal, structure=True):
 
     @classmethod
     def from_arrays(cls, diag, diagonal="general"):
-        """A block diagonal matrix in one array (..., N, m, m); as `Bidiagonal.from_arrays`.
+        """A block diagonal matrix in one array (..., N, m, m), or a list of square ones; as `Bidiagonal.from_arrays`.
 
         Examples
         --------
@@ -41,6 +42,8 @@ class Diagonal(Bidiagonal, structure=True):
         >>> D.solve(np.array([1.0, 1.0])), D @ np.array([1.0, 1.0])
         (array([0.5 , 0.25]), array([2., 4.]))
         """
+        if is_listed(diag):
+            return cls.from_stack(ListStack.of_lists(diag, None, False, diagonal, "Diagonal"))
         return cls.from_stack(Stack.of_arrays(diag, None, False, diagonal, "Diagonal"))
 
     @classmethod

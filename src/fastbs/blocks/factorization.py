@@ -139,7 +139,7 @@ class StackFactorization(BlockMap):
 
     def row_shape(self, i):
         """The shape of entry i of a solution as far as blocks tell it."""
-        return (self.stack.m, None)
+        return (self.stack.height(i), None)
 
     @property
     def where(self):

@@ -189,7 +189,8 @@ class BlockMatrix(Operator):
         if self.stack is not None:
             stack = self.stack
             batch = "".join(f"{k} x " for k in stack.batch)
-            return f"<{type(self).__name__} in arrays: {batch}{stack.n} blocks of {stack.m} x {stack.m}, {stack.dtype}>"
+            size = "many sizes" if stack.m is None else f"{stack.m} x {stack.m}"
+            return f"<{type(self).__name__} in arrays: {batch}{stack.n} blocks of {size}, {stack.dtype}>"
         (n, m), dtype = self.shape, self.dtype
         dtype = "" if dtype is None else f", {dtype}"
         return f"<{type(self).__name__}: {n} x {m} blocks, {sum(map(len, self.rows))} nonzero{dtype}>"
@@ -369,10 +370,14 @@ class BlockMatrix(Operator):
 
     def row_shape(self, i):
         """The shape of entry i of a result as far as blocks tell it."""
+        if self.stack is not None:
+            return (self.stack.height(i), None)
         return next((b.shape_out for _, b in self.rows[i] if getattr(b, "shape_out", None) is not None), None)
 
     def column_shape(self, j):
         """The shape of entry j of a block vector as far as blocks tell it."""
+        if self.stack is not None:
+            return (self.stack.height(j), None)
         return next(
             (b.shape_in for (_, k), b in self.items() if k == j and getattr(b, "shape_in", None) is not None), None
         )
@@ -422,7 +427,7 @@ class BlockMatrix(Operator):
             Shape of every entry of a block vector; needed where operators leave axes free.
         """
         if shape_in is None:
-            shape_in = [None if self.stack is None else (self.stack.m,)] * self.shape[1]
+            shape_in = [None if self.stack is None else (self.stack.height(j),) for j in range(self.shape[1])]
         shape_in = list(shape_in)
         if len(shape_in) != self.shape[1]:
             raise ShapeError(

@@ -56,8 +56,8 @@ class Triangular(BlockMatrix, structure=True):
         Parameters
         ----------
         A : (N m, N m) array, kept by reference
-        block : int
-            m, the rows of a block. Blocks on the other side of the diagonal are not read.
+        block : int or list of int
+            m, the rows of a block, or those of each. Blocks on the other side of the diagonal are not read.
         uplo : {"L", "U"}
         diagonal : {"general", "lower", "upper", "spd", "unit"}
             What the diagonal blocks are, as in `Bidiagonal.from_arrays`; "unit" for the identity. Where it is "lower"
@@ -66,7 +66,7 @@ class Triangular(BlockMatrix, structure=True):
         Returns
         -------
         Triangular
-            Arrays (N m,), (N, m), (N m, r) and (N, m, r) may stand on its right.
+            Arrays (N m,), (N, m), (N m, r) and (N, m, r) may stand on its right, and lists of N entries.
 
         Notes
         -----

@@ -1,0 +1,273 @@
+"""Block rows of any heights, solved in order: what block triangles of one array and blocks of many sizes share.
+
+Row i is solved as ``x_i = D_i \\ (b_i - sum over its couplings of O x[known])``, in place, upwards if the matrix is
+upper. A subclass says what the couplings and the diagonal blocks are.
+"""
+
+import numpy as np
+
+from ._trace import Traced
+from .arguments import as_array
+from .errors import DtypeError, ShapeError, SingularError
+from .stack import TRIANGLES, check_out, into, kernel_array, same
+
+__all__ = ["BlockRows"]
+
+
+class BlockRows:
+    """A square matrix of n block rows.
+
+    Attributes
+    ----------
+    sizes : list of int
+        The rows of each block row.
+    m : int or None
+        Their common number.
+    dtype, upper, kind, where
+        As in `Stack`.
+    conj : bool
+        Whether all blocks off the diagonal act conjugated; the diagonal ones know it themselves.
+    is_traced : bool
+    """
+
+    batch = ()
+    sizes: list
+    conj = False
+
+    def _size(self, sizes):
+        self.sizes, self.n = sizes, len(sizes)
+        self.m = sizes[0] if len(set(sizes)) == 1 else None
+        self.starts = [0]
+        for size in sizes:
+            self.starts.append(self.starts[-1] + size)
+
+    def rows(self, i):
+        return slice(self.starts[i], self.starts[i + 1])
+
+    def height(self, i):
+        """The rows of block row i."""
+        return self.sizes[i]
+
+    # What subclasses say
+
+    def couplings(self, i):
+        """``(known, O)`` of the blocks of row i off the diagonal: the rows that they meet, and an array."""
+        raise NotImplementedError
+
+    def diagonal(self):
+        """For every diagonal block a Stack of one, or None for the identity."""
+        raise NotImplementedError
+
+    def as_dtype(self, dtype):
+        raise NotImplementedError
+
+    def run(self, b, out=None, multiply=False):
+        """What kernels can do at once; None if nothing."""
+
+    # Solving
+
+    def solve(self, b, out=None, overwrite_b=False, threads=1):
+        return self._checked(b, out, overwrite_b, solve=True)
+
+    def multiply(self, b, out=None):
+        return self._checked(b, out, False, solve=False)
+
+    def _checked(self, b, out, overwrite_b, solve):
+        where = f"{self.where}.{'solve' if solve else '__matmul__'}: b"
+        if isinstance(b, (list, tuple)):
+            return self._entries(b, out, solve, where)
+        b = as_array(b, where)
+        shape = self.flat_shape(b.shape)
+        if shape is None:
+            raise ShapeError(f"{where} must be {self._forms()} because {self._because()}; got {b.shape}")
+        if self.is_traced or type(b) is Traced:
+            if out is not None:
+                raise DtypeError(f"{where}: out must be None because traced values are not overwritten; got an array")
+            X = np.reshape(b, shape)
+            return np.reshape(self._traced_solve(X) if solve else self._product(X), b.shape)
+        dtype = np.result_type(self.dtype, b.dtype)
+        if dtype.char not in "fdFD":
+            raise DtypeError(
+                f"{where} must be at most double precision because kernels compute in float32, float64, complex64 and "
+                f"complex128; got {b.dtype}"
+            )
+        if out is not None:
+            check_out(out, b.shape, dtype, where)
+        if dtype.kind == "c" and self.dtype.kind != "c":  # the two parts are two columns
+            real = dtype.char.lower()
+            parts = np.array(b, dtype, order="C").reshape(shape[0], -1 if b.size else 0).view(real)
+            op = self.as_dtype(real)
+            x = op._solve_in_place(parts) if solve else op._product(parts)
+            return into(out, np.ascontiguousarray(x).view(dtype).reshape(b.shape))
+        op = self.as_dtype(dtype)
+        if not solve:
+            return into(out, op._product(b.reshape(shape).astype(dtype, copy=False)).reshape(b.shape))
+        if out is None and overwrite_b and b.dtype == dtype and b.flags.writeable:
+            out = b
+        x = np.array(kernel_array(b, where), dtype, order="K") if out is None else out
+        if x is not b and out is not None:
+            x[...] = b
+        flat = x.reshape(shape)
+        solved = op._solve_in_place(flat)
+        return x if np.may_share_memory(flat, x) else into(x, solved.reshape(x.shape))
+
+    def _entries(self, b, out, solve, where):
+        """A block vector, None for zero; what comes before anything nonzero stays None."""
+        if out is not None:
+            raise DtypeError(f"{where}: out must be None because the result is a list; got an array")
+        if len(b) != self.n:
+            raise ShapeError(f"{where} must have {self.n} entries because there are as many block rows; got {len(b)}")
+        given = {i: as_array(x, f"{where}: entry {i}") for i, x in enumerate(b) if x is not None}
+        if not given:
+            return [None] * self.n
+        tail = next(iter(given.values())).shape[1:]
+        for i, entry in given.items():
+            if entry.shape != (self.sizes[i], *tail) or len(tail) > 1:
+                raise ShapeError(
+                    f"{where}: block ({i}, {i}) and entry {i}: entries must be ({self.sizes[i]},) or "
+                    f"({self.sizes[i]}, r), with one r, because the block is {self.sizes[i]} x {self.sizes[i]}; "
+                    f"got {entry.shape}"
+                )
+        dtype = np.result_type(*(entry.dtype for entry in given.values()))
+        zeros = {i: np.zeros((self.sizes[i], *tail), dtype) for i in range(self.n) if i not in given}
+        x = self._checked(np.concatenate([{**given, **zeros}[i] for i in range(self.n)]), None, False, solve)
+        reached = range(max(given) + 1) if self.upper else range(min(given), self.n)
+        return [x[self.rows(i)] if i in reached else None for i in range(self.n)]
+
+    def flat_shape(self, shape):
+        """(N, ...) of a right side, or None if it is none."""
+        shape, total, n = tuple(shape), self.starts[-1], self.n
+        if self.m is not None and len(shape) in (2, 3) and shape[:2] == (n, self.m):
+            return (total, *shape[2:])
+        return shape if len(shape) in (1, 2) and shape[0] == total else None
+
+    def _forms(self):
+        total, n, m = self.starts[-1], self.n, self.m
+        if m is None:
+            return f"({total},) or ({total}, r)"
+        return f"({total},), ({n}, {m}), ({total}, r) or ({n}, {m}, r)"
+
+    def _because(self):
+        if self.m is not None:
+            return f"there are {self.n} blocks of {self.m} rows"
+        sizes = ", ".join(map(str, self.sizes[:8])) + (", ..." if self.n > 8 else "")
+        return f"there are {self.n} blocks of {sizes} rows"
+
+    def _solve_in_place(self, x):
+        """x (N, ...) becomes A^-1 x."""
+        if self.conj:
+            np.conjugate(x, out=x)
+            self.conjugated()._solve_in_place(x)
+            return np.conjugate(x, out=x)
+        done = self.run(x, x)
+        if done is not None:
+            return done
+        diagonal = self.diagonal()
+        for k in range(self.n):
+            i = self.n - 1 - k if self.upper else k
+            own = x[self.rows(i)]
+            for known, O in self.couplings(i):
+                own -= O @ x[known]
+            if diagonal[i] is not None:
+                y = self._solve_block(diagonal[i], own, i, True)
+                if y is not own:  # memory that kernels do not read
+                    own[...] = y
+        return x
+
+    def _solve_block(self, D, r, i, overwrite):
+        try:
+            return D.solve(r, overwrite_b=overwrite)
+        except SingularError as error:
+            raise named(error, i) from None
+
+    def _traced_solve(self, b):
+        """The same as a new array; blocks or b are traced."""
+        if self.conj:
+            return np.conjugate(self.conjugated()._traced_solve(np.conjugate(b)))
+        diagonal, x = self.diagonal(), [None] * self.n
+        for k in range(self.n):
+            i = self.n - 1 - k if self.upper else k
+            r = b[self.rows(i)]
+            for known, O in self.couplings(i):
+                at = [j for j in range(self.n) if known.start <= self.starts[j] < known.stop and self.sizes[j]]
+                if at:
+                    r = r - O @ np.concatenate([x[j] for j in at])
+            x[i] = r if diagonal[i] is None else self._solve_block(diagonal[i], r, i, False)
+        return np.concatenate(x) if x else b
+
+    def _product(self, X):
+        if self.conj:
+            return np.conjugate(self.conjugated()._product(np.conjugate(X)))
+        diagonal, parts = self.diagonal(), []
+        for i in range(self.n):
+            y = X[self.rows(i)]
+            y = y if diagonal[i] is None else self._block_product(i, diagonal[i], y)
+            for known, O in self.couplings(i):
+                y = y + O @ X[known]
+            parts.append(y)
+        return np.concatenate(parts) if parts else X
+
+    def _block_product(self, i, D, x):
+        return TRIANGLES.get(self.kind, same)(self.block(i, i)) @ x
+
+    # Factors
+
+    def _kept(self, how):
+        """The diagonal blocks `factorized` or `inverted`; errors name the block."""
+        kept = []
+        for i, D in enumerate(self.diagonal()):
+            try:
+                kept.append(None if D is None else getattr(D, how)())
+            except SingularError as error:
+                raise named(error, i) from None
+        return kept
+
+    def logdet(self):
+        """(sign, log |det A|)."""
+        sign, log = 1.0, 0.0
+        for D in self.diagonal():
+            if D is not None:
+                s, part = D.logdet()
+                sign, log = sign * s, log + part
+        return (np.conjugate(sign) if self.conj else sign), log
+
+    # SciPy's forms
+
+    def to_scipy(self):
+        """The matrix as a SciPy array, a copy: BSR if the blocks are of one size, else CSR."""
+        import scipy.sparse  # a bridge, slow to import
+
+        found = sorted(self.blocks().items(), key=lambda item: item[0])
+        found = [((i, j), np.eye(self.sizes[i], dtype=self.dtype) if X is None else X) for (i, j), X in found]
+        shape = (self.starts[-1],) * 2
+        if self.m is not None:
+            rows = np.array([i for (i, _), _ in found], np.intp)
+            indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=self.n))])
+            data = np.stack([X for _, X in found])
+            return scipy.sparse.bsr_array((data, [j for (_, j), _ in found], indptr), shape=shape)
+        parts = []
+        for (i, j), X in found:
+            rows, columns = np.indices(X.shape)
+            parts.append((X.ravel(), self.starts[i] + rows.ravel(), self.starts[j] + columns.ravel()))
+        data, rows, columns = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return scipy.sparse.csr_array((data, (rows, columns)), shape=shape)
+
+    def to_banded(self):
+        """(ab, (l, u)) as `scipy.linalg.solve_banded` takes it: ``ab[u + i - j, j] = A[i, j]``."""
+        found = self.blocks()
+        below = [self.starts[i + 1] - 1 - self.starts[j] for i, j in found if i >= j]
+        above = [self.starts[j + 1] - 1 - self.starts[i] for i, j in found if i <= j]
+        l, u = max(below, default=0), max(above, default=0)
+        l, u = max(l, 0), max(u, 0)
+        ab = np.zeros((l + u + 1, self.starts[-1]), self.dtype)
+        for (p, q), X in found.items():
+            X = np.eye(self.sizes[p], dtype=self.dtype) if X is None else X
+            for j in range(X.shape[1]):
+                first = u + self.starts[p] - self.starts[q] - j
+                ab[first : first + len(X), self.starts[q] + j] = X[:, j]
+        return ab, (l, u)
+
+
+def named(error, i):
+    """The error of a Stack of one block, as of block i."""
+    return SingularError(str(error).replace("(0, 0)", f"({i}, {i})"))
