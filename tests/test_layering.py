@@ -19,7 +19,7 @@ LAYERS = [
     "edges",
     "levels stack",
     "block_rows",
-    "dense_stack list_stack",
+    "dense_stack list_stack sparse_stack",
     "graph",
     "compiler",  # programs -> tapes
     "tapes",  # operators -> tapes
@@ -58,7 +58,7 @@ INSIDE = {
     ],  # from programs to tapes, a pass a file
     "data": [],
     "display": ["names", "text plot", "html"],
-    "interop": ["scipy"],
+    "interop": ["scipy bsr"],
     "manifolds": ["stiefel symmetric triangular"],
     "operators": [
         "matrix elementwise identity zero inner hadamard",

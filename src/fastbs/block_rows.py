@@ -51,7 +51,7 @@ class BlockRows:
     # What subclasses say
 
     def couplings(self, i):
-        """``(known, O)`` of the blocks of row i off the diagonal: the rows that they meet, and an array."""
+        """``(j, k, O)`` of what row i has off the diagonal: an array that meets the block rows j to k - 1."""
         raise NotImplementedError
 
     def diagonal(self):
@@ -163,16 +163,18 @@ class BlockRows:
         if done is not None:
             return done
         diagonal = self.diagonal()
-        for k in range(self.n):
-            i = self.n - 1 - k if self.upper else k
+        for i in self._order():
             own = x[self.rows(i)]
-            for known, O in self.couplings(i):
-                own -= O @ x[known]
+            for j, k, O in self.couplings(i):
+                own -= O @ x[self.starts[j] : self.starts[k]]
             if diagonal[i] is not None:
                 y = self._solve_block(diagonal[i], own, i, True)
                 if y is not own:  # memory that kernels do not read
                     own[...] = y
         return x
+
+    def _order(self):
+        return reversed(range(self.n)) if self.upper else range(self.n)
 
     def _solve_block(self, D, r, i, overwrite):
         try:
@@ -185,13 +187,10 @@ class BlockRows:
         if self.conj:
             return np.conjugate(self.conjugated()._traced_solve(np.conjugate(b)))
         diagonal, x = self.diagonal(), [None] * self.n
-        for k in range(self.n):
-            i = self.n - 1 - k if self.upper else k
+        for i in self._order():
             r = b[self.rows(i)]
-            for known, O in self.couplings(i):
-                at = [j for j in range(self.n) if known.start <= self.starts[j] < known.stop and self.sizes[j]]
-                if at:
-                    r = r - O @ np.concatenate([x[j] for j in at])
+            for j, k, O in self.couplings(i):
+                r = r - O @ np.concatenate(x[j:k])
             x[i] = r if diagonal[i] is None else self._solve_block(diagonal[i], r, i, False)
         return np.concatenate(x) if x else b
 
@@ -202,8 +201,8 @@ class BlockRows:
         for i in range(self.n):
             y = X[self.rows(i)]
             y = y if diagonal[i] is None else self._block_product(i, diagonal[i], y)
-            for known, O in self.couplings(i):
-                y = y + O @ X[known]
+            for j, k, O in self.couplings(i):
+                y = y + O @ X[self.starts[j] : self.starts[k]]
             parts.append(y)
         return np.concatenate(parts) if parts else X
 

@@ -83,10 +83,9 @@ class DenseStack(BlockRows):
         return found
 
     def couplings(self, i):
-        start, stop = self.starts[i], self.starts[i + 1]
-        known = slice(stop, self.starts[-1]) if self.upper else slice(0, start)
-        if known.start < known.stop:
-            yield known, self.A[start:stop, known]
+        j, k = (i + 1, self.n) if self.upper else (0, i)
+        if j < k:
+            yield j, k, self.A[self.rows(i), self.starts[j] : self.starts[k]]
 
     def diagonal(self):
         if self.kind == "unit":

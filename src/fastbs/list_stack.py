@@ -107,7 +107,7 @@ class ListStack(BlockRows):
     def couplings(self, i):
         j, at = (i + 1, i) if self.upper else (i - 1, i - 1)
         if self.off is not None and 0 <= j < self.n:
-            yield self.rows(j), self.off[at]
+            yield j, j + 1, self.off[at]
 
     def diagonal(self):
         return self.on

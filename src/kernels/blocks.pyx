@@ -417,3 +417,6 @@ cdef bint may_overlap(cnp.ndarray x, cnp.ndarray y) noexcept:
                 low[i] += reach
         high[i] += cnp.PyArray_ITEMSIZE(array)
     return low[0] < high[1] and low[1] < high[0]
+
+
+include "sparse_blocks.pxi"

@@ -1,8 +1,6 @@
 """Bidiagonal block matrices: chains."""
 
-import numpy as np
-
-from ..errors import ShapeError, StructureError
+from ..errors import ShapeError
 from ..list_stack import ListStack, is_listed
 from ..stack import Stack
 from .matrix import BlockMatrix
@@ -98,8 +96,16 @@ class Bidiagonal(Triangular, structure=True):
         return cls.from_stack(Stack.of_arrays(diag, off, uplo == "U", diagonal, "Bidiagonal"))
 
     @classmethod
-    def from_scipy(cls, A, diagonal="general"):
-        """A bidiagonal matrix from a SciPy BSR array (or one that is made one), its blocks in arrays.
+    def from_scipy(cls, A, diagonal="general", block=None):
+        """A bidiagonal matrix from a SciPy sparse array, its blocks copied into arrays.
+
+        Parameters
+        ----------
+        A : (N m, N m) sparse array or matrix of any format, such as BSR or DIA
+        diagonal
+            As in `from_arrays`.
+        block : int, optional
+            m; without it that of a BSR array, or what SciPy guesses.
 
         Raises
         ------
@@ -117,42 +123,12 @@ class Bidiagonal(Triangular, structure=True):
         >>> fb.Bidiagonal.from_scipy(A.to_scipy()).solve(np.array([2.0, 0.0, 0.0]))
         array([1.  , 0.5 , 0.25])
         """
-        A = A.tobsr()
-        (m, k), n = A.blocksize, A.shape[0] // A.blocksize[0]
-        if A.shape[0] != A.shape[1] or m != k:
-            raise ShapeError(
-                f"Bidiagonal.from_scipy: A must be square with square blocks because it is solved with; got {A.shape} "
-                f"in blocks {A.blocksize}"
-            )
-        rows, columns = np.repeat(np.arange(n), np.diff(A.indptr)), A.indices
-        beside = columns - rows
-        side = -1 if (beside < 0).any() else 1
-        for i, j in zip(rows[(beside != 0) & (beside != side)], columns[(beside != 0) & (beside != side)], strict=True):
-            raise StructureError(
-                f"Bidiagonal.from_scipy: block ({i}, {j}) must be zero because the diagonal and one neighbour of "
-                f"it are taken; got a stored block"
-            )
-        diag = np.zeros((n, m, m), A.dtype)
-        off = np.zeros((max(n - 1, 0), m, m), A.dtype)
-        np.add.at(diag, rows[beside == 0], A.data[beside == 0])
-        np.add.at(off, np.minimum(rows, columns)[beside == side], A.data[beside == side])
-        return cls.from_arrays(diag, off, "L" if side < 0 else "U", diagonal)
+        from ..interop.bsr import block_diagonals, blocks_of, uplo_of  # a bridge: SciPy's sparse package is slow
 
-    def to_scipy(self):
-        """A copy as a SciPy BSR array, if the blocks stand in arrays."""
-        return self._arrays("to_scipy").to_scipy()
-
-    def to_banded(self):
-        """(ab, (l, u)) as `scipy.linalg.solve_banded` takes it, if the blocks stand in arrays."""
-        return self._arrays("to_banded").to_banded()
-
-    def _arrays(self, where):
-        if self.stack is None:
-            raise StructureError(
-                f"{type(self).__name__}.{where}: the blocks must stand in arrays because numbers are copied; "
-                f"got {self!r}"
-            )
-        return self.stack
+        A = blocks_of(A, block, f"{cls.__name__}.from_scipy")
+        uplo = uplo_of(A)
+        diag, off = block_diagonals(A, (0, 1 if uplo == "U" else -1), f"{cls.__name__}.from_scipy", "one neighbour")
+        return cls.from_arrays(diag, off, uplo, diagonal)
 
     @classmethod
     def holds(cls, positions):

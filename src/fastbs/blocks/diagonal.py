@@ -47,5 +47,13 @@ class Diagonal(Bidiagonal, structure=True):
         return cls.from_stack(Stack.of_arrays(diag, None, False, diagonal, "Diagonal"))
 
     @classmethod
+    def from_scipy(cls, A, diagonal="general", block=None):
+        """A block diagonal matrix from a SciPy sparse array; as `Bidiagonal.from_scipy`."""
+        from ..interop.bsr import block_diagonals, blocks_of  # a bridge: SciPy's sparse package is slow
+
+        A = blocks_of(A, block, "Diagonal.from_scipy")
+        return cls.from_arrays(*block_diagonals(A, (0,), "Diagonal.from_scipy", "nothing else"), diagonal)
+
+    @classmethod
     def holds(cls, positions):
         return all(i == j for i, j in positions)

@@ -2,6 +2,8 @@
 
 from ..dense_stack import DenseStack
 from ..errors import ShapeError, StructureError
+from ..sparse_stack import SparseStack
+from ..stack import DIAGONALS, Stack, check_kind, kernel_array
 from .matrix import BlockMatrix
 
 __all__ = ["Triangular", "check_uplo"]
@@ -81,6 +83,85 @@ class Triangular(BlockMatrix, structure=True):
         """
         check_uplo(uplo, "Triangular.from_arrays")
         return cls.from_stack(DenseStack.of_array(A, block, uplo == "U", diagonal, "Triangular"))
+
+    @classmethod
+    def from_scipy(cls, A, diagonal="general", block=None):
+        """A block-sparse triangle from a SciPy sparse array.
+
+        Parameters
+        ----------
+        A : (N m, N m) sparse array or matrix of any format
+            The blocks off the diagonal of a BSR array are read in place; the diagonal ones are copied.
+        diagonal : {"general", "lower", "upper", "spd", "unit"}
+            What the diagonal blocks are, as in `Triangular.from_arrays`.
+        block : int, optional
+            m; without it that of a BSR array, or what SciPy guesses.
+
+        Raises
+        ------
+        StructureError
+            If blocks stand on both sides of the diagonal.
+
+        Notes
+        -----
+        A solve costs 2 m^2 r flops a block; its result alone is allocated, and one block.
+
+        Examples
+        --------
+        >>> import numpy as np, scipy.sparse, fastbs as fb
+        >>> A = scipy.sparse.bsr_array(np.array([[2.0, 0, 0], [0, 1, 0], [4, 0, 1]]), blocksize=(1, 1))
+        >>> fb.Triangular.from_scipy(A).solve(np.array([2.0, 1.0, 5.0]))
+        array([1., 1., 1.])
+        """
+        from ..interop.bsr import blocks_of, pattern_of, uplo_of  # a bridge: SciPy's sparse package is slow
+
+        where = "Triangular.from_scipy"
+        check_kind(diagonal, where, ("unit", *DIAGONALS))
+        A = blocks_of(A, block, where)
+        uplo = uplo_of(A, where)
+        data = kernel_array(A.data, f"{where}: A")
+        diag, *pattern = pattern_of(A, data)
+        on = None if diagonal == "unit" else Stack.of_arrays(diag, None, False, diagonal, "Triangular")
+        return cls.from_stack(SparseStack(on, data, *pattern, uplo == "U", "Triangular"))
+
+    @classmethod
+    def from_banded(cls, ab, widths, block, diagonal="general"):
+        """The matrix of ``ab[u + i - j, j] = A[i, j]`` and widths (l, u), as `scipy.linalg.solve_banded` takes it.
+
+        Parameters
+        ----------
+        ab : (l + u + 1, N m) array, which is copied
+        widths : (l, u), the number of diagonals below and above the main one
+        block : int, m
+        diagonal
+            As in `from_arrays`.
+
+        Examples
+        --------
+        >>> import numpy as np, fastbs as fb
+        >>> ab = np.array([[2.0, 2.0, 2.0], [-1.0, -1.0, 0.0]])
+        >>> fb.Bidiagonal.from_banded(ab, (1, 0), block=1).solve(np.array([2.0, 0.0, 0.0]))
+        array([1.  , 0.5 , 0.25])
+        """
+        from ..interop.bsr import from_band  # a bridge: SciPy's sparse package is slow
+
+        return cls.from_scipy(from_band(ab, widths, f"{cls.__name__}.from_banded"), diagonal, block)
+
+    def to_scipy(self):
+        """A copy as a SciPy BSR array, CSR where block sizes vary, if the blocks stand in arrays."""
+        return self._arrays("to_scipy").to_scipy()
+
+    def to_banded(self):
+        """(ab, (l, u)) as `scipy.linalg.solve_banded` takes it, if the blocks stand in arrays."""
+        return self._arrays("to_banded").to_banded()
+
+    def _arrays(self, where):
+        if self.stack is None:
+            raise StructureError(
+                f"{type(self).__name__}.{where}: the blocks must stand in arrays because numbers are copied; "
+                f"got {self!r}"
+            )
+        return self.stack
 
     @classmethod
     def holds(cls, positions):

@@ -8,9 +8,10 @@ import math
 import numpy as np
 
 from ..operator import Operator
+from ..sparse_stack import block_rows_apply
 from ..stack import TRIANGLES, Stack, same, shifted, stacked_solve
 from .solves import symmetric, triangle
-from .table import RULES
+from .table import RULES, Linear
 
 __all__ = ["Solved"]
 
@@ -37,13 +38,7 @@ class Solved(Operator):
     def _solve(self, B, transposed=False):
         """A^-1 B for a stack of right sides, which become columns."""
         stack = Stack(self.diag, self.off, **self.options)
-        stack = stack.T if transposed else stack
-        extra = B.ndim - len(self.shape_out)
-        if not extra:
-            return stack.solve(B)
-        columns = np.moveaxis(B, range(extra), range(-extra, 0))
-        X = stack.solve(np.reshape(columns, (*self.shape_out[:-1], math.prod(columns.shape[-extra - 1 :]))))
-        return np.moveaxis(np.reshape(X, columns.shape), range(-extra, 0), range(extra))
+        return with_columns((stack.T if transposed else stack).solve, B, len(self.shape_out))
 
     def apply(self, X):
         if self.of == "diag":
@@ -76,14 +71,47 @@ class Solved(Operator):
     transposed = adjoint
 
 
+def with_columns(function, B, ndim):
+    """A function of arrays with `ndim` axes, the last of them columns, for a stack of such arrays: more columns."""
+    extra = B.ndim - ndim
+    if not extra:
+        return function(B)
+    columns = np.moveaxis(B, range(extra), range(-extra, 0))
+    X = function(np.reshape(columns, (*B.shape[extra:-1], math.prod(columns.shape[-extra - 1 :]))))
+    return np.moveaxis(np.reshape(X, columns.shape), range(-extra, 0), range(extra))
+
+
+def applied_rows(B, rows, solve, ndim):
+    """`block_rows_apply` for a stack of arrays (N,) or (N, r)."""
+    if ndim == 1:
+        return applied_rows(B[..., None], rows, solve, 2)[..., 0]
+    return with_columns(lambda X: block_rows_apply(X, rows, solve), B, 2)
+
+
+def rows_rule(x, b, rows, solve):
+    refuse_complex(rows.where, b, rows)
+    return Linear(
+        lambda X, *_: applied_rows(X, rows, solve, b.ndim),
+        lambda Y, *_: applied_rows(Y, rows.T, solve, b.ndim),
+        (x, b), {},
+    )  # fmt: skip
+
+
+RULES[block_rows_apply] = (rows_rule,)
+
+
+def refuse_complex(where, *arguments):
+    for argument in arguments:
+        if argument is not None and np.dtype(argument.dtype).kind == "c":
+            raise TypeError(
+                f"{where}.solve: traced blocks and right sides must be real because the rule is for real arrays; "
+                f"got {argument.dtype}"
+            )
+
+
 def rule_of(name):
     def stack_rule(x, diag, off, b, **options):
-        for argument in (diag, off, b):
-            if argument is not None and np.dtype(argument.dtype).kind == "c":
-                raise TypeError(
-                    f"{options['where']}.solve: traced blocks and right sides must be real because the rule is for "
-                    f"real arrays; got {argument.dtype}"
-                )
+        refuse_complex(options["where"], diag, off, b)
         return Solved(name, x, diag, off, b, options)
 
     return stack_rule

@@ -1,0 +1,84 @@
+"""SciPy's sparse and banded matrices as blocks."""
+
+import numpy as np
+import scipy.sparse
+
+from ..errors import ShapeError, StructureError
+
+__all__ = ["block_diagonals", "blocks_of", "from_band", "pattern_of", "uplo_of"]
+
+
+def blocks_of(A, block, where):
+    """A square BSR array with square blocks of `block` rows; by default of those it has; BSR is not copied."""
+    if block is not None and A.shape[0] % block:
+        raise ShapeError(f"{where}: A must be (N m, N m) because blocks are {block} x {block}; got {A.shape}")
+    A = A.tobsr(blocksize=None if block is None else (block, block))
+    m, k = A.blocksize
+    if A.shape[0] != A.shape[1] or m != k:
+        raise ShapeError(
+            f"{where}: A must be square with square blocks because it is solved with; got {A.shape} in blocks "
+            f"{A.blocksize}"
+        )
+    if not A.has_canonical_format:
+        A = A.copy()
+        A.sum_duplicates()
+    return A
+
+
+def rows_of(A):
+    """The block row of every stored block."""
+    return np.repeat(np.arange(len(A.indptr) - 1), np.diff(A.indptr))
+
+
+def uplo_of(A, where=None):
+    """The side of the diagonal on which the blocks stand; with `where` on one only."""
+    beside = A.indices - rows_of(A)
+    if where is not None and (beside < 0).any() and (beside > 0).any():
+        found = [(int(rows_of(A)[k]), int(A.indices[k])) for k in (np.argmax(beside < 0), np.argmax(beside > 0))]
+        raise StructureError(
+            f"{where}: A must be triangular because it is solved by substitution; got blocks {found[0]} and {found[1]}"
+        )
+    return "U" if (beside > 0).any() and not (beside < 0).any() else "L"
+
+
+def pattern_of(A, data):
+    """The diagonal blocks stacked, and (indptr, indices, place) of the others, as `SparseStack` takes them."""
+    rows, n, m = rows_of(A), len(A.indptr) - 1, A.blocksize[0]
+    diag = np.zeros((n, m, m), data.dtype)
+    on = rows == A.indices
+    diag[rows[on]] = data[on]
+    place = np.flatnonzero(~on).astype(np.int64)
+    indptr = np.zeros(n + 1, np.int64)
+    np.cumsum(np.bincount(rows[place], minlength=n), out=indptr[1:])
+    return diag, indptr, A.indices[place].astype(np.int64), place
+
+
+def block_diagonals(A, offsets, where, taken):
+    """The blocks (i, i + k) of a BSR array, stacked, for every k of the offsets; others must not be stored."""
+    m, n = A.blocksize[0], len(A.indptr) - 1
+    rows = rows_of(A)
+    beside = A.indices - rows
+    others = np.flatnonzero(~np.isin(beside, offsets))
+    if others.size:
+        i, j = int(rows[others[0]]), int(A.indices[others[0]])
+        raise StructureError(
+            f"{where}: block ({i}, {j}) must be zero because the diagonal and {taken} are taken; got a stored block"
+        )
+    stacks = []
+    for k in offsets:
+        stack = np.zeros((max(n - abs(k), 0), m, m), A.dtype)
+        at = beside == k
+        stack[np.minimum(rows, A.indices)[at]] = A.data[at]
+        stacks.append(stack)
+    return stacks
+
+
+def from_band(ab, widths, where):
+    """The DIA array of ``ab[u + i - j, j] = A[i, j]``, as `scipy.linalg.solve_banded` takes it."""
+    (l, u), ab = widths, np.asarray(ab)
+    if ab.ndim != 2 or len(ab) != l + u + 1:
+        raise ShapeError(
+            f"{where}: ab must be ({l + u + 1}, N) because there are {l} diagonals below and {u} above the main one; "
+            f"got {ab.shape}"
+        )
+    return scipy.sparse.dia_array((ab, np.arange(u, -l - 1, -1)), shape=(ab.shape[1],) * 2)
