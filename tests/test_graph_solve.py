@@ -7,6 +7,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import scipy.sparse
+import scipy.sparse.linalg
 
 import fastbs as fb
 from fastbs import _graph, levels
@@ -291,6 +292,18 @@ def test_to_scipy():
     np.testing.assert_allclose(expected.toarray(), Lt.toarray().T)
     assert graph.H is graph.T
     assert graph.T.T is graph
+
+
+def test_as_scipy():
+    Lt = random_csr(np.random.default_rng(11), 20, 40, shuffled=True)
+    inverse = np.linalg.inv(np.eye(20) - Lt.toarray())
+    S, X = fb.Graph(Lt).as_scipy(), np.random.default_rng(12).standard_normal((20, 3))
+    np.testing.assert_allclose(S @ X, inverse @ X)
+    np.testing.assert_allclose(S.H @ X[:, 0], inverse.T @ X[:, 0])
+    # the largest singular value of all path weights, matrix-free
+    np.testing.assert_allclose(
+        scipy.sparse.linalg.svds(S, k=1, v0=np.ones(20), return_singular_vectors=False), np.linalg.norm(inverse, 2)
+    )
 
 
 @pytest.mark.parametrize("shuffled", [False, True])

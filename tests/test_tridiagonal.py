@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import fastbs as fb
 from dense import DTYPES, backward_error, random_array
-from fastbs.errors import ShapeError, SingularError
+from fastbs.errors import ShapeError, SingularError, StructureError
 from gradients import check
 
 
@@ -100,6 +101,23 @@ def test_derivatives(spd):
         return np.sum(A.solve(b) ** 2) + A.logdet()[1] + np.sum(A.inverse_blocks()[0] ** 2)
 
     check(loss, diag, lower, b, exact=False, float32=False, second=spd)
+
+
+@pytest.mark.parametrize("spd", [False, True])
+def test_to_and_from_scipy(spd):
+    system = random_system(np.random.default_rng(4), 4, 2, "complex128", spd)
+    A = fb.Tridiagonal(*system)
+    sparse, dense = A.to_scipy(), dense_of(*system)
+    np.testing.assert_allclose(sparse.toarray(), dense)
+    for form in (sparse, sparse.tocsr(), sparse.todia()):
+        back = fb.Tridiagonal.from_scipy(form, block=2, hermitian=spd)
+        np.testing.assert_allclose(back.solve(np.ones(8)), np.linalg.solve(dense, np.ones(8)))
+    with pytest.raises(StructureError, match=r"block \(0, 2\) must be zero because the diagonal and both neighbours"):
+        fb.Tridiagonal.from_scipy(scipy.sparse.csr_array(np.eye(3)[::-1]), block=1)
+    with pytest.raises(
+        StructureError, match=r"to_scipy: systems must be taken one by one.*got a batch of shape \(2,\)"
+    ):
+        fb.Tridiagonal(np.ones((2, 3, 1, 1)), np.ones((2, 2, 1, 1))).to_scipy()
 
 
 def test_errors():

@@ -48,6 +48,10 @@ class BlockRows:
         """The rows of block row i."""
         return self.sizes[i]
 
+    @property
+    def flat_form(self):
+        return (), self.starts[-1], self.dtype
+
     # What subclasses say
 
     def couplings(self, i):

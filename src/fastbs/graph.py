@@ -136,6 +136,19 @@ class Graph:
         Lt = scipy.sparse.csr_array((weights.copy(), indices.copy(), indptr.copy()), shape=self.shape)
         return Lt.T.tocsr() if self._push else Lt
 
+    def as_scipy(self) -> Any:
+        """(I - Lt)^-1 as a `scipy.sparse.linalg.LinearOperator`: one sweep a product.
+
+        Examples
+        --------
+        >>> import numpy as np, fastbs as fb
+        >>> fb.Graph([(0, 1, 2.0), (1, 2, 3.0)]).as_scipy() @ np.array([0.0, 0.0, 1.0])
+        array([6., 3., 1.])
+        """
+        from .interop.scipy import FlatOperator  # a bridge, slow to import
+
+        return FlatOperator(self.solve, self.T.solve, len(self.nodes), self.dtype)
+
     def solve(self, b: Any, semiring: str = "sum-product", out: Any = None, weights: Any = None) -> Any:
         """The x with ``x_i = b_i + sum over the edges i -> j of w x_j``: one sweep against the edges.
 

@@ -502,7 +502,9 @@ class ArrayOperator(Operator):
 
     def held(self, array):
         """A field as it acts: conjugated or not."""
-        return array.conj() if self.conj else array
+        if not self.conj:
+            return array
+        return array.conj() if hasattr(array, "conj") else Conjugate(array)
 
     @property
     def held_name(self):
@@ -511,6 +513,29 @@ class ArrayOperator(Operator):
             return self.name
         names = self.name.split("⊗")
         return "⊗".join(name[:-1] + "ᴴ" if name.endswith("ᵀ") else f"conj({name})" for name in names)
+
+
+class Conjugate:
+    """The conjugate of what multiplies like a matrix and has none, such as SciPy's `LinearOperator`."""
+
+    __array_ufunc__ = None
+    ndim = 2
+
+    def __init__(self, original):
+        self.original, self.shape, self.dtype = original, original.shape, original.dtype
+
+    def __matmul__(self, X):
+        return np.conjugate(self.original @ np.conjugate(X))
+
+    def __rmatmul__(self, X):
+        return np.conjugate(np.conjugate(X) @ self.original)
+
+    @property
+    def T(self):
+        return Conjugate(self.original.T)
+
+    def conj(self):
+        return self.original
 
 
 def parts_of(op):

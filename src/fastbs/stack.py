@@ -99,6 +99,11 @@ class Stack:
         """The rows of block row i."""
         return self.m
 
+    @property
+    def flat_form(self):
+        """(batch, rows, dtype) of the flat vectors that the matrix takes."""
+        return self.batch, self.n * self.m, self.dtype
+
     # Views
 
     def conjugated(self):

@@ -142,6 +142,10 @@ class StackFactorization(BlockMap):
         return (self.stack.height(i), None)
 
     @property
+    def flat_form(self):
+        return self.stack.flat_form
+
+    @property
     def where(self):
         return self.stack.where
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ShapeError, StructureError
 from ..operator import unvec, vec
 from ..shapes import text
 
@@ -105,7 +105,8 @@ def as_scipy(self, shape_in=None):
     Parameters
     ----------
     shape_in : list of shapes, optional
-        One a block column, for a tuple entry the tuple of its parts' shapes; needed where blocks leave axes free.
+        One a block column, for a tuple entry the tuple of its parts' shapes; needed where blocks leave axes free,
+        but not where they stand in arrays: these take flat vectors, and many at once.
 
     Examples
     --------
@@ -115,7 +116,16 @@ def as_scipy(self, shape_in=None):
     >>> gmres(A.as_scipy([(2,), (2,)]), np.array([2.0, 2.0, 4.0, 4.0]))[0].round(3)
     array([1., 1., 1., 1.])
     """
-    from ..interop.scipy import BlockVecOperator  # a bridge: SciPy's sparse package is slow to import
+    from ..interop.scipy import BlockVecOperator, FlatOperator  # a bridge: SciPy's sparse package is slow to import
+
+    if shape_in is None and getattr(self, "flat_form", None) is not None:
+        batch, size, dtype = self.flat_form
+        if batch:
+            raise StructureError(
+                f"{type(self).__name__}.as_scipy: systems must be taken one by one because a LinearOperator is one "
+                f"matrix; got a batch of shape {tuple(batch)}"
+            )
+        return FlatOperator(self.__matmul__, self.H.__matmul__, size, dtype)
 
     domain = shapes_in(self, shape_in, "as_scipy")
     return BlockVecOperator(self, domain, shapes_out(self, domain, "as_scipy"))

@@ -418,6 +418,11 @@ class BlockMatrix(Operator):
 
     as_scipy = as_scipy
 
+    @property
+    def flat_form(self):
+        """(batch, rows, dtype) of the flat vectors that blocks in arrays take; else None."""
+        return None if self.stack is None else self.stack.flat_form
+
     def to_dense(self, shape_in=None):
         """The matrix on the ``vec`` of all entries under each other.
 

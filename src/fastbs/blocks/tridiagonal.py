@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from .._trace import Traced
-from ..errors import ShapeError, SingularError
+from ..errors import ShapeError, SingularError, StructureError
 from ..operator import Operator
 from ..operators import Left
 from ..stack import Stack, kernel_array, shifted
@@ -75,8 +75,52 @@ class Tridiagonal(BlockMatrix):
         ]
 
     @property
+    def flat_form(self):
+        *batch, n, m, _ = self.diag.shape
+        return batch, n * m, self.dtype
+
+    @property
     def dtype(self):
         return np.result_type(*(x.dtype for x in (self.diag, self.lower, self.upper) if x is not None))
+
+    @classmethod
+    def from_scipy(cls, A, block=None, hermitian=False):
+        """A block-tridiagonal matrix from a SciPy sparse array of any format, its blocks copied into arrays.
+
+        Parameters
+        ----------
+        A : (N m, N m) sparse array or matrix
+        block : int, optional
+            m; without it that of a BSR array, or what SciPy guesses.
+        hermitian : bool
+            Whether A is Hermitian and positive definite: blocks above the diagonal are not read.
+
+        Examples
+        --------
+        >>> import numpy as np, scipy.sparse, fastbs as fb
+        >>> A = scipy.sparse.diags_array([-np.ones(2), 2 * np.ones(3), -np.ones(2)], offsets=[-1, 0, 1])
+        >>> fb.Tridiagonal.from_scipy(A, block=1, hermitian=True).solve(np.ones(3))
+        array([1.5, 2. , 1.5])
+        """
+        from ..interop.bsr import block_diagonals, blocks_of  # a bridge: SciPy's sparse package is slow
+
+        where = "Tridiagonal.from_scipy"
+        diag, lower, upper = block_diagonals(blocks_of(A, block, where), (0, -1, 1), where, "both neighbours")
+        return cls(diag, lower, None if hermitian else upper)
+
+    def to_scipy(self):
+        """A copy as a SciPy BSR array."""
+        from ..interop.bsr import from_block_diagonals  # a bridge: SciPy's sparse package is slow
+
+        if self.diag.ndim > 3:
+            raise StructureError(
+                f"Tridiagonal.to_scipy: systems must be taken one by one because a sparse array is one matrix; got a "
+                f"batch of shape {self.diag.shape[:-3]}"
+            )
+        diag, upper = self.diag, self.upper
+        if upper is None:  # the lower triangles decide
+            diag, upper = np.tril(diag) + adjoint(np.tril(diag, -1)), adjoint(self.lower)
+        return from_block_diagonals({-1: self.lower, 0: diag, 1: upper})
 
     def adjoint(self):
         if self.upper is None:
@@ -214,6 +258,10 @@ class TridiagonalFactorization(BlockMap):
     def row_shape(self, i):
         """The shape of entry i of a solution as far as blocks tell it."""
         return (self.matrix.diag.shape[-1], None)
+
+    @property
+    def flat_form(self):
+        return self.matrix.flat_form
 
     @property
     def where(self):

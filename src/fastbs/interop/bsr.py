@@ -5,7 +5,7 @@ import scipy.sparse
 
 from ..errors import ShapeError, StructureError
 
-__all__ = ["block_diagonals", "blocks_of", "from_band", "pattern_of", "uplo_of"]
+__all__ = ["block_diagonals", "blocks_of", "from_band", "from_block_diagonals", "pattern_of", "uplo_of"]
 
 
 def blocks_of(A, block, where):
@@ -71,6 +71,17 @@ def block_diagonals(A, offsets, where, taken):
         stack[np.minimum(rows, A.indices)[at]] = A.data[at]
         stacks.append(stack)
     return stacks
+
+
+def from_block_diagonals(stacks):
+    """The BSR array with the blocks ``stacks[k][t]`` along its block diagonals k; stacks[0] is the main one."""
+    n, m, _ = stacks[0].shape
+    rows = np.concatenate([np.arange(len(X)) + max(-k, 0) for k, X in stacks.items()])
+    columns = np.concatenate([np.arange(len(X)) + max(k, 0) for k, X in stacks.items()])
+    order = np.lexsort((columns, rows))
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])
+    data = np.concatenate(list(stacks.values()))[order]
+    return scipy.sparse.bsr_array((data, columns[order], indptr), shape=(n * m, n * m))
 
 
 def from_band(ab, widths, where):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-__all__ = ["BlockVecOperator", "VecOperator"]
+__all__ = ["BlockVecOperator", "FlatOperator", "VecOperator"]
 
 
 class VecOperator(LinearOperator):
@@ -78,3 +78,30 @@ class BlockVecOperator(LinearOperator):
 
     def _transpose(self):
         return BlockVecOperator(self.op.T, self.image, self.domain)
+
+
+class FlatOperator(LinearOperator):
+    """A square map that takes arrays (N,) and (N, r) as they are.
+
+    Parameters
+    ----------
+    apply, apply_adjoint : callable
+    size : int, N
+    dtype : numpy.dtype
+    """
+
+    def __init__(self, apply, apply_adjoint, size, dtype):
+        self.apply, self.apply_adjoint = apply, apply_adjoint
+        super().__init__(dtype, (size, size))
+
+    def _matvec(self, x):
+        return self.apply(x.reshape(-1))
+
+    def _matmat(self, X):
+        return self.apply(X)
+
+    def _rmatvec(self, y):
+        return self.apply_adjoint(y.reshape(-1))
+
+    def _rmatmat(self, Y):
+        return self.apply_adjoint(Y)
