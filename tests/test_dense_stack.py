@@ -8,8 +8,10 @@ import pytest
 
 import fastbs as fb
 from dense import DTYPES, backward_error, random_array
+from fastbs import _blocks
 from fastbs.errors import ShapeError, SingularError, StructureError
 from gradients import check
+from memory import peak
 
 KINDS = ("unit", "general", "lower", "upper", "spd")
 
@@ -74,6 +76,40 @@ def test_a_singular_block_is_named(kind):
     A[3, 3] = 0
     with pytest.raises(SingularError, match=r"block \(1, 1\) must be nonsingular"):
         fb.Triangular.from_arrays(A, 2, diagonal=kind).solve(np.ones(6))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_solve_holds_its_result_and_in_place_a_block(kind):
+    n, m, r = 40, 10, 64
+    A, _ = random_triangle(np.random.default_rng(3), n, m, "float64", "L", kind)
+    for view in (fb.Triangular.from_arrays(A, m, "L", kind), fb.Triangular.from_arrays(A, m, "L", kind).T):
+        b = np.ones((n * m, r))
+        spare = 3 * m * r * 8 + 40_000  # a product and what stands for the diagonal blocks
+        assert peak(lambda: view.solve(b), 3) <= b.nbytes + spare  # noqa: B023
+        assert peak(lambda: view.solve(b, overwrite_b=True), 3) <= spare  # noqa: B023
+    assert A.nbytes > 10 * spare
+
+
+@pytest.mark.parametrize("kind", ["general", "spd"])
+def test_every_allocation_may_fail(kind):
+    A, _ = random_triangle(np.random.default_rng(4), 2, 20, "float64", "L", kind)
+    A, b = fb.Triangular.from_arrays(A, 20, "L", kind), np.ones(40)
+    before = _blocks.allocated()
+    for function, count in ((lambda: A.solve(b), 4), (lambda: fb.factorize(A), 2)):
+        for k in range(count):
+            _blocks.fail_allocation(k)
+            try:
+                with pytest.raises(MemoryError, match="no memory for a workspace"):
+                    function()
+            finally:
+                _blocks.fail_allocation(None)
+            assert _blocks.allocated() == before
+        function()
+
+
+def test_sizes_past_memory_are_refused():
+    with pytest.raises(MemoryError, match="Unable to allocate"):
+        fb.Triangular.from_arrays(np.eye(4), 2).solve(np.broadcast_to(1.0, (4, 2**45)))
 
 
 def test_derivatives():

@@ -13,6 +13,7 @@ import fastbs as fb
 from fastbs import _graph, levels
 from fastbs.errors import DtypeError, ShapeError, StructureError
 from fastbs.semirings import SEMIRINGS
+from memory import peak
 
 KINDS = tuple(SEMIRINGS)
 
@@ -338,6 +339,21 @@ def test_every_allocation_may_fail():
         assert _graph.allocated() == before
     assert failed > 10
     assert _graph.allocated() == before
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_solve_holds_its_result_and_in_place_nothing(shuffled):
+    graph, b = fb.Graph(random_csr(np.random.default_rng(13), 5000, 15_000, shuffled=shuffled)), np.ones((5000, 2))
+    out = np.empty_like(b)
+    for solver in (graph, graph.T, fb.factorize(graph), fb.factorize(graph).T):
+        assert peak(lambda: solver.solve(b), 3) <= b.nbytes + 4000  # noqa: B023
+        assert peak(lambda: solver.solve(b, out=out), 3) <= 4000  # noqa: B023
+        assert peak(lambda: solver.solve(b, "max-plus", out=b), 3) <= 4000  # noqa: B023
+
+
+def test_columns_past_memory_are_refused():
+    with pytest.raises(MemoryError, match="Unable to allocate"):
+        GRAPH.solve(np.broadcast_to(1.0, (3, 2**45)))
 
 
 def test_indices_past_32_bits_are_64():

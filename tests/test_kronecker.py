@@ -224,6 +224,7 @@ def test_nan_stays_in_its_fibre():
 
 def test_a_chain_without_memory_raises():
     op, X = fb.Kronecker(*[np.eye(4)] * 3), rng.normal(size=(4, 4, 4))
+    before = _kronecker.allocated()
     for count in (0, 1):
         _kronecker.fail_allocation(count)
         try:
@@ -231,7 +232,16 @@ def test_a_chain_without_memory_raises():
                 op @ X
         finally:
             _kronecker.fail_allocation(None)
+        assert _kronecker.allocated() == before
     assert_allclose(op @ X, X)
+    assert _kronecker.allocated() == before
+
+
+@pytest.mark.parametrize("rows", [2**16, 2**20])
+def test_sizes_past_memory_are_refused(rows):
+    ones = np.broadcast_to(1.0, (rows, 1))
+    with pytest.raises((MemoryError, ValueError), match="Unable to allocate|array is too big"):
+        fb.Kronecker(ones, ones, ones) @ np.ones((1, 1, 1))
 
 
 # --- determinants --------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import itertools
 import pickle
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import fastbs as fb
 from dense import DTYPES, backward_error, random_array
 from fastbs import _blocks
 from fastbs.errors import DtypeError, ShapeError, SingularError, StructureError
+from memory import peak
 
 KINDS = (None, "general", "lower", "upper", "spd")
 SIZES = {"f": (1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 33), "c": (1, 3, 9, 16)}  # those of kernels for one size, and others
@@ -170,6 +172,27 @@ def test_out_and_overwrite():
     np.testing.assert_allclose(memory[:-1], expected)
 
 
+# --- memory ------------------------------------------------------------------------------------------
+
+
+def views_of(n, m, kind, uplo="L", order="C"):
+    A = matrix_of(*random_blocks(np.random.default_rng(6), n, m, "float64", kind, order=order), uplo, kind)
+    return A, A.T, fb.factorize(A), fb.factorize(A).H, fb.factorize(A, invert=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_solve_holds_its_result_and_in_place_nothing(kind):
+    n, m = 3000, 4
+    for uplo, order in (("L", "C"), ("U", "F")):
+        for A in views_of(n, m, kind, uplo, order):
+            for shape in ((n * m,), (n, m, 2)):
+                b = np.ones(shape, order=order)
+                out = np.empty_like(b)
+                assert peak(lambda: A.solve(b), 3) <= b.nbytes + 4000  # noqa: B023
+                assert peak(lambda: A.solve(b, out=out), 3) <= 4000  # noqa: B023
+                assert peak(lambda: A.solve(b, overwrite_b=True), 3) <= 4000  # noqa: B023
+
+
 def test_nothing_is_allocated_in_place():
     A = matrix_of(*random_blocks(np.random.default_rng(6), 10, 3, "float64", "lower"), "L", "lower")
     b = np.ones(30)
@@ -180,17 +203,116 @@ def test_nothing_is_allocated_in_place():
         _blocks.fail_allocation(None)
 
 
-@pytest.mark.parametrize("kind", ["general", "spd"])
-def test_failing_allocations(kind):
-    A = matrix_of(*random_blocks(np.random.default_rng(7), 10, 20, "float64", kind), "L", kind)
-    before, b = _blocks.allocated(), np.ones(200)
-    for count in range(2):
-        _blocks.fail_allocation(count)
-        with pytest.raises(MemoryError, match=r"no memory for a workspace of \d+ bytes"):
-            A.solve(b)
-    _blocks.fail_allocation(None)
-    A.solve(b)
-    assert _blocks.allocated() == before
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_allocation_may_fail(kind):
+    """Each in turn, until none is left to fail: MemoryError, and nothing is kept."""
+    failed = 0
+    for m in (3, 20):
+        A, b = views_of(10, m, kind)[0], np.ones((10, m, 3))
+        for function in (
+            lambda: A.solve(b),  # noqa: B023
+            lambda: A @ b,  # noqa: B023
+            lambda: fb.factorize(A).solve(b),  # noqa: B023
+            lambda: fb.factorize(A, invert=True).H.solve(b),  # noqa: B023
+        ):
+            function()
+            before = _blocks.allocated()
+            for count in range(10):
+                _blocks.fail_allocation(count)
+                try:
+                    function()
+                    break
+                except MemoryError as error:
+                    failed += "no memory for a workspace of" in str(error)
+                finally:
+                    _blocks.fail_allocation(None)
+                assert _blocks.allocated() == before
+            assert _blocks.allocated() == before
+    assert failed >= 4
+
+
+HUGE = 2**45
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: huge().solve(np.broadcast_to(1.0, HUGE)),
+        lambda: huge() @ np.broadcast_to(1.0, (HUGE, 1)),
+        lambda: huge(2, "general").inverse(),
+        lambda: eye().solve(np.broadcast_to(1.0, (6, HUGE))),
+        lambda: fb.Diagonal.from_arrays(np.broadcast_to(1.0, (1, 2**24, 2**24)), "spd").solve(np.ones((1, 2**24))),
+    ],
+)
+def test_sizes_past_memory_are_refused(call):
+    with pytest.raises(MemoryError, match=r"Unable to allocate|no memory for a workspace of \d+ bytes"):
+        call()
+
+
+def huge(m=1, kind="lower"):
+    return fb.Diagonal.from_arrays(np.broadcast_to(np.eye(m), (HUGE, m, m)), kind)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file of 16 GB that takes no room")
+@pytest.mark.parametrize("kind", ["general", "lower"])
+def test_steps_past_32_bits(tmp_path, kind):
+    memory = np.memmap(tmp_path / "sparse", np.float32, "w+", shape=2**32 + 64)
+    step, rng = 2**30, np.random.default_rng(14)
+    for n, m, r in ((5, 1, 1), (2, 2, 1), (1, 2, 5), (1, 5, 17)):
+        small = np.lib.stride_tricks.as_strided
+        if n > 1:  # from block to block
+            diag = small(memory, (n, m, m), (4 * step, 4 * m, 4))
+            b = small(memory[8:], (n, m, r), (4 * step, 4, 4))
+        elif m == 2:  # from column to column
+            diag = memory[:4].reshape(1, 2, 2)
+            b = small(memory[8:], (n, m, r), (8, 4, 4 * step))
+        else:  # from row to row
+            diag = memory[:25].reshape(1, 5, 5)
+            b = small(memory[32:], (n, m, r), (4, 4 * step, 4))
+        diag[:] = rng.standard_normal(diag.shape) + 3 * np.eye(m)
+        b[:] = rng.standard_normal(b.shape)
+        expected = np.linalg.solve(np.tril(diag) if kind == "lower" else diag, b)
+        A = fb.Diagonal.from_arrays(diag, kind)
+        np.testing.assert_allclose(A.solve(b), expected, rtol=1e-4, atol=1e-5)
+        A.solve(b, overwrite_b=True)
+        np.testing.assert_allclose(b, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_more_rows_than_32_bits_count():
+    n = 2**31 + 8
+    A = fb.Bidiagonal.from_arrays(
+        np.broadcast_to(np.float32(2), (n, 1, 1)), np.broadcast_to(np.float32(1), (n - 1, 1, 1))
+    )
+    out = np.lib.stride_tricks.as_strided(np.zeros(1, "f4"), (n,), (0,))
+    assert A.solve(np.broadcast_to(np.float32(3), n), out=out) is out
+    assert out[0] == 1  # x = (3 - x) / 2 again and again
+
+
+# --- accuracy ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_against_mpmath(dtype, kind):
+    """The solution in 50 digits is no further away than the condition number allows."""
+    mpmath = pytest.importorskip("mpmath")
+    rng, n, eps = np.random.default_rng(15), 3, np.finfo(dtype).eps
+    with mpmath.workdps(50):
+        for m, uplo in ((1, "L"), (2, "U"), (4, "L")):
+            diag, off = random_blocks(rng, n, m, dtype, kind)
+            dense, b = dense_of(diag, off, uplo, kind, n, m), random_array(rng, (n * m,), dtype)
+            A = matrix_of(diag, off, uplo, kind)
+            for solver, view in ((A, dense), (fb.factorize(A).H, dense.conj().T)):
+                exact = mpmath.matrix(view.tolist())
+                x = solver.solve(b)
+                expected = mpmath.lu_solve(exact, mpmath.matrix(b.tolist()))
+                error = max(abs(mpmath.mpmathify(complex(p)) - q) for p, q in zip(x, expected, strict=True))
+                size = max(abs(q) for q in expected)
+                assert error <= 10 * n * m * eps * np.linalg.cond(view, np.inf) * size
+                residual = exact * mpmath.matrix(x.tolist()) - mpmath.matrix(b.tolist())
+                scale = mpmath.mnorm(exact, "inf") * max(map(abs, x.tolist())) + max(map(abs, b.tolist()))
+                assert max(map(abs, residual)) <= 10 * n * m * eps * scale
 
 
 def test_promotes_as_numpy():

@@ -25,8 +25,8 @@ cdef extern from "chain.h" nogil:
     int64_t fb_chain_workspace(const fb_chain *chain)
     fb_run_chain fb_choose_chain(int real)
 
-# Tests: the allocation fails that comes after this many more; negative is never.
-cdef int64_t allocations_left = -1
+# Tests: the allocation fails that comes after this many more; negative is never. And the blocks of memory in use.
+cdef int64_t allocations_left = -1, in_use = 0
 
 
 def fail_allocation(count):
@@ -35,8 +35,13 @@ def fail_allocation(count):
     allocations_left = -1 if count is None else count
 
 
+def allocated():
+    """Tests: the blocks of memory in use."""
+    return in_use
+
+
 cdef void *allocate(size_t size) except NULL:
-    global allocations_left
+    global allocations_left, in_use
     cdef void *block = NULL
     if allocations_left != 0:
         block = malloc(size)
@@ -44,7 +49,14 @@ cdef void *allocate(size_t size) except NULL:
         allocations_left -= 1
     if block == NULL:
         raise MemoryError(f"Kronecker.apply: no memory for a workspace of {size} bytes")
+    in_use += 1
     return block
+
+
+cdef void release(void *block) noexcept:
+    global in_use
+    in_use -= 1
+    free(block)
 
 
 cdef bint is_plain(x, int typenum) noexcept:
@@ -158,7 +170,7 @@ cdef cnp.ndarray run_modes(tuple factors, cnp.ndarray x):
                     PyErr_CheckSignals()
                 at += run
         finally:
-            free(workspace)
+            release(workspace)
     finally:
-        free(joined)
+        release(joined)
     return y
