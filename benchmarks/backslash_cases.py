@@ -2,11 +2,14 @@
 
 from functools import partial
 from operator import matmul, sub
+from typing import ClassVar
 
 import numpy as np
 
 import fastbs as fb
 from fastbs.backslash import Arithmetic, substitute
+
+FEW = 4  # solves after which a long system runs as a tape
 
 
 class Chain:
@@ -34,6 +37,31 @@ class Chain:
         return x
 
     rivals = (("fastbs", backslash), ("generic", generic), ("NumPy loop", loop))
+
+
+class Pairs:
+    """X_i = B_i - A_i X_{i-1} C_i^T for i < N, all n x n: a bidiagonal system of N Kronecker operators, factorized."""
+
+    def __init__(self, N, n, seed=0):
+        rng = np.random.default_rng(seed)
+        self.A, self.C = (list(rng.standard_normal((N - 1, n, n)) / n) for _ in "AC")
+        self.B = [rng.standard_normal((n, n)) for _ in range(N)]
+        off = [fb.Kronecker(C, A) for A, C in zip(self.A, self.C, strict=True)]
+        self.F = fb.factorize(fb.Bidiagonal([fb.Identity()] * N, off, uplo="L"))
+        for _ in range(FEW):
+            self.solve()
+
+    def solve(self):
+        return self.F.solve(self.B)
+
+    def loop(self):
+        X = [self.B[0]]
+        for A, C, B in zip(self.A, self.C, self.B[1:], strict=True):
+            X.append(B - A @ X[-1] @ C.T)
+        return X
+
+    rivals = (("fastbs", solve), ("NumPy loop", loop))
+    BOUNDS: ClassVar = {(1000, 4): 1 / 40}
 
 
 class Network:

@@ -1,6 +1,6 @@
 """Solving block systems of operators, and gradients of networks through the backslash."""
 
-from .backslash_cases import Chain, Network, rivals_of
+from .backslash_cases import Chain, Network, Pairs, rivals_of
 
 
 class _Solves:
@@ -16,6 +16,14 @@ class _Solves:
 class ChainOfOperators(_Solves):
     system = Chain
     params = ((10, 1000), (1, 4, 16, 64), tuple(dict(Chain.rivals)))
+
+    def time_solve(self, N, n, rival):
+        self.run()
+
+
+class ChainOfPairs(_Solves):
+    system = Pairs
+    params = ((10, 1000), (4, 16), tuple(dict(Pairs.rivals)))
 
     def time_solve(self, N, n, rival):
         self.run()

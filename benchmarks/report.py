@@ -3,7 +3,7 @@
 Usage::
 
     python -m benchmarks.report operators      # op @ X against the NumPy expression and raw BLAS
-    python -m benchmarks.report backslash      # block systems and gradients, for orientation
+    python -m benchmarks.report backslash      # block systems against NumPy loops, and gradients for orientation
     python -m benchmarks.report kernels        # own products against BLAS, own functions against NumPy
     python -m benchmarks.report networks       # compiled gradients against the BLAS floor, NumPy by hand, JAX, PyTorch
     python -m benchmarks.report gradients      # uncompiled gradients against autograd and PyTorch, what recording adds
@@ -37,7 +37,7 @@ from . import network_cases as networks
 from . import operator_cases as operators
 from . import program_cases as programs
 from . import small_cases as small
-from .backslash_cases import Chain, Network, rivals_of
+from .backslash_cases import Chain, Network, Pairs, rivals_of
 from .paired import compare, format_seconds
 
 SIZES = (4, 16, 64, 256)
@@ -88,15 +88,22 @@ def report_operators(sizes, rounds):
 
 
 def report_backslash(sizes, rounds):
-    """Print the rivals of every system; nothing is promised here yet."""
-    for system, lengths in ((Chain, (10, 1000)), (Network, (2, 10, 100))):
+    """Print the rivals of every system; return how many bounds are missed."""
+    missed = 0
+    for system, lengths in ((Pairs, (10, 1000)), (Chain, (10, 1000)), (Network, (2, 10, 100))):
         for N in lengths:
             for n in sizes:
                 rivals = rivals_of(system(N, n))
                 reference = list(rivals)[-1]
                 print(f"\n{system.__name__}, {N} blocks of {n} x {n}")
-                print(compare(rivals, reference, rounds, target=2e-2, check=1e-10), flush=True)
-    return 0
+                result = compare(rivals, reference, rounds, target=2e-2, check=1e-10)
+                print(result, flush=True)
+                bound = getattr(system, "BOUNDS", {}).get((N, n))
+                if bound is not None:
+                    ratio = result.ratio("fastbs")
+                    missed += not ratio.meets(bound)
+                    print(f"required {bound:.3f}, measured {ratio}: {'PASS' if ratio.meets(bound) else 'MISS'}")
+    return missed
 
 
 def report_kernels(sizes, rounds):

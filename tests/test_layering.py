@@ -41,7 +41,7 @@ INSIDE = {
     "blocks": [
         "row vector",
         "entry flat",
-        "lazy",
+        "lazy taped",
         "factorization",
         "matrix",
         "triangular",
@@ -55,6 +55,7 @@ INSIDE = {
         "lowering",
         "repeat report threads",
         "assemble",
+        "rows",
     ],  # from programs to tapes, a pass a file
     "data": [],
     "display": ["names", "text plot", "html"],

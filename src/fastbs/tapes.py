@@ -14,7 +14,7 @@ from .compiler.lowering import KERNEL_DTYPES
 from .errors import DtypeError, ShapeError
 from .shapes import text
 
-__all__ = ["apply_into", "find_tape", "leaves_of"]
+__all__ = ["apply_into", "find_tape", "leaves_of", "structure_of", "with_leaves"]
 
 NUMBERS = (int, float, complex)
 MOST_TAPES = 4096

@@ -122,6 +122,8 @@ static void set_pointers(const fb_body *body, fb_entry e, char **slots)
         else
             slots[m->slot] = at_place(m->base, slots) + m->step * numbers[m->by];
     }
+    for (int64_t i = 0; i < body->n_named; i++)
+        slots[body->first + i] = slots[body->names[e.step * body->n_named + i]];
 }
 
 static fb_entry entry_of(const fb_loop *loop, int64_t i)

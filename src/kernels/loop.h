@@ -1,7 +1,8 @@
 /* Instructions that run several times: the steps of a loop, or the branch that a flag chooses.
  *
  * What changes from step to step has slots of its own, whose pointers are set before each step: rows of arrays, and
- * states, which a step reads in one place and writes in another. All else are the slots of the tape.
+ * states, which a step reads in one place and writes in another; or other slots, named step by step. All else are the
+ * slots of the tape.
  */
 #ifndef FASTBS_LOOP_H
 #define FASTBS_LOOP_H
@@ -29,6 +30,8 @@ typedef struct {
     int64_t n_moves;
     fb_instruction *code;
     fb_move *moves;
+    int64_t n_named, first; /* so many slots from `first` on are, in each step, those that its line of `names` says */
+    int32_t *names;         /* [length][n_named] */
 } fb_body;
 
 typedef struct {

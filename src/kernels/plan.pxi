@@ -8,11 +8,6 @@ pattern_kinds = {
     "result": RESULT, "value": VALUE,
 }
 
-# So many results and more share one block of memory, if it is small: whoever keeps one of them keeps them all.
-cdef enum:
-    FEW_RESULTS = 4
-    MOST_SHARED = 131072  # bytes
-
 MISS = object()  # what a plan returns for arguments of another signature
 
 
@@ -33,32 +28,10 @@ cdef class Plan:
 
     cdef readonly Tape tape
     cdef readonly tuple arguments, keywords, results
-    cdef cnp.npy_intp shared         # bytes of all results in one block of memory; 0 where each has its own
-    cdef cnp.npy_intp *place_of      # of each result in the block
 
     def __cinit__(self, Tape tape, tuple arguments, tuple keywords, tuple results):
-        cdef int i, j, arrays = 0
-        cdef cnp.npy_intp size
-        cdef Layout *layout
         self.tape = tape
         self.arguments, self.keywords, self.results = arguments, keywords, results
-        self.place_of = <cnp.npy_intp *> calloc(tape.n_outputs + 1, sizeof(cnp.npy_intp))
-        if self.place_of == NULL:
-            raise MemoryError("Plan: no memory for the places of the results")
-        for i in range(tape.n_outputs):
-            layout = &tape.layouts[tape.n_inputs + i]
-            size = cnp.PyArray_DescrFromType(layout.typenum).itemsize
-            for j in range(layout.ndim):
-                size *= layout.shape[j]
-            self.place_of[i] = self.shared
-            if layout.ndim > 0:
-                self.shared += (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-                arrays += 1
-        if arrays < FEW_RESULTS or self.shared > MOST_SHARED:
-            self.shared = 0
-
-    def __dealloc__(self):
-        free(self.place_of)
 
     cdef bint fill(self, tuple pattern, object value, char **slots, list held) except -1:
         """Point the slots to the arrays of an argument; False if it has another signature."""
@@ -114,21 +87,6 @@ cdef class Plan:
                 return False
         return True
 
-    cdef cnp.ndarray new_result(self, int i, cnp.ndarray block):
-        cdef Layout *layout = &self.tape.layouts[self.tape.n_inputs + i]
-        cdef cnp.ndarray result
-        cdef uintptr_t start
-        cdef cnp.dtype dtype
-        if block is None:
-            return self.tape.new_output(i)
-        start = (<uintptr_t> cnp.PyArray_DATA(block) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-        dtype = cnp.PyArray_DescrFromType(layout.typenum)
-        Py_INCREF(dtype)
-        result = PyArray_NewFromDescr(<PyTypeObject *> cnp.ndarray, dtype, layout.ndim, layout.shape, NULL,
-                                      <char *> start + self.place_of[i], cnp.NPY_ARRAY_CARRAY, NULL)
-        cnp.set_array_base(result, block)
-        return result
-
     cdef object build(self, tuple pattern, list results):
         cdef int kind = <int> pattern[0]
         cdef int i
@@ -149,11 +107,8 @@ cdef class Plan:
         cdef Tape tape = self.tape
         cdef char **slots = tape.acquire()
         cdef list results = [], held = []
-        cdef cnp.ndarray out, block = None
-        cdef cnp.npy_intp size = self.shared + ALIGNMENT
+        cdef cnp.ndarray out, block = tape.new_block()
         cdef int i
-        if self.shared:
-            block = cnp.PyArray_EMPTY(1, &size, cnp.NPY_UINT8, 0)
         try:
             if not self.fill(self.arguments, arguments, slots, held):
                 return MISS
@@ -164,7 +119,7 @@ cdef class Plan:
                     slots[tape.n_inputs + i] = tape.number_place(slots, i)
                     results.append(None)
                 else:
-                    out = self.new_result(i, block)
+                    out = tape.new_result(i, block)
                     slots[tape.n_inputs + i] = <char *> cnp.PyArray_DATA(out)
                     results.append(out)
             tape.execute(slots)
@@ -296,3 +251,79 @@ cdef class BoundPlan:
         for i in range(tape.n_inputs):
             if tape.layouts[i].is_scalar:  # numbers stand in the table they were converted in
                 slots[i] = <char *> (self.fixed + tape.n_slots + 2 * i)
+
+
+cdef class ListPlan:
+    """A tape from a list of arrays to a list of arrays, whose other inputs are fixed.
+
+    Parameters
+    ----------
+    tape : Tape
+        Its inputs are the arrays of the list, then what is fixed; its results have axes and are C-contiguous.
+    given, results : lists of bool
+        Which entries of the two lists are arrays; the others are None.
+    fixed : tuple of arrays and numbers
+        Kept by reference: the contents of the arrays may change between calls.
+    """
+
+    cdef Tape tape
+    cdef tuple fixed
+    cdef list given, results
+    cdef char **pointers     # pointer table with its numbers, as `fixed` gave it
+    cdef int n_given
+
+    def __cinit__(self, Tape tape, list given, list results, tuple fixed):
+        cdef int i
+        self.tape, self.given, self.results, self.fixed = tape, given, results, fixed
+        self.n_given = sum(given)
+        if self.n_given + len(fixed) != tape.n_inputs or sum(results) != tape.n_outputs:
+            raise ValueError(
+                f"ListPlan: the tape must have {self.n_given + len(fixed)} inputs and {sum(results)} results; got "
+                f"{tape.n_inputs} and {tape.n_outputs}"
+            )
+        self.pointers = <char **> calloc(tape.header // 8 + 1, 8)
+        if self.pointers == NULL:
+            raise MemoryError("ListPlan: no memory for the pointers")
+        for i, value in enumerate(fixed):
+            if not tape.accepts_leaf(self.n_given + i, value):
+                raise ValueError(f"ListPlan: what is fixed at {i} does not have the recorded dtype, shape and strides")
+            tape.set_input(self.pointers, self.n_given + i, value)
+
+    def __dealloc__(self):
+        free(self.pointers)
+
+    def __call__(self, list entries):
+        """The results for these arrays, or None if they have another signature."""
+        cdef Tape tape = self.tape
+        cdef Py_ssize_t i
+        cdef int at = 0
+        cdef cnp.ndarray out, block
+        cdef list results = [None] * len(self.results)
+        cdef char **slots
+        if len(entries) != len(self.given):
+            return None
+        entries = entries[:]  # whatever other threads do to the list while the tape runs
+        slots = tape.acquire()
+        try:
+            for i in range(len(entries)):
+                if self.given[i] is True:
+                    if not (cnp.PyArray_CheckExact(<object> entries[i])
+                            and has_layout(<cnp.ndarray> entries[i], &tape.layouts[at])):
+                        return None
+                    slots[at] = <char *> cnp.PyArray_DATA(<cnp.ndarray> entries[i])
+                    at += 1
+                elif entries[i] is not None:
+                    return None
+            memcpy(slots + at, self.pointers + at, (tape.n_inputs - at) * sizeof(char *))
+            block = tape.new_block()
+            at = 0
+            for i in range(len(results)):
+                if self.results[i] is True:
+                    out = tape.new_result(at, block)
+                    slots[tape.n_inputs + at] = <char *> cnp.PyArray_DATA(out)
+                    results[i] = out
+                    at += 1
+            tape.execute(slots)
+            return results
+        finally:
+            tape.release(slots)

@@ -56,6 +56,8 @@ cdef extern from "loop.h" nogil:
         int64_t length, count, n_moves
         fb_instruction *code
         fb_move *moves
+        int64_t n_named, first
+        int32_t *names
     ctypedef struct fb_entry:
         int32_t body, step, source, target
     ctypedef struct fb_loop:
@@ -112,6 +114,9 @@ cdef enum:
     MAX_DIMS = 8
     ALIGNMENT = 64
     LOCAL_SLOTS = 24
+    # So many results and more share one block of memory, if it is small: whoever keeps one of them keeps them all.
+    FEW_RESULTS = 4
+    MOST_SHARED = 131072  # bytes
 
 # Below this many flops (about 5 us) a run keeps the GIL: releasing it costs 45 ns.
 cdef double SMALL = 2e4
@@ -123,6 +128,7 @@ cdef struct Layout:
     # One argument: a strided array, or a Python scalar, which is converted at each call.
     bint is_scalar
     int typenum
+    int itemsize
     int ndim
     cnp.npy_intp[MAX_DIMS] shape
     cnp.npy_intp[MAX_DIMS] strides   # bytes
@@ -135,6 +141,7 @@ cdef int fill_layout(Layout *layout, tuple given) except -1:
     cdef tuple shape
     cdef cnp.dtype dtype = given[0]
     layout.typenum = dtype.num
+    layout.itemsize = dtype.itemsize
     layout.is_scalar = len(given) == 2
     if layout.is_scalar:
         return 0
@@ -221,13 +228,12 @@ cdef void free_cluster(fb_cluster *t) noexcept:
 cdef fb_loop *new_loop(tuple given, list calls) except NULL:
     """A loop from ``(bodies, entries, flag, wanted, state)``.
 
-    A body is ``(length, moves, instructions)``, a move ``(slot, by, step, base, first, last)`` with places ``(slot,
-    bytes)``; entries are an (n, 4) array of int32, or None.
+    A body is ``(length, moves, instructions, first, names)``, a move ``(slot, by, step, base, first, last)`` with
+    places ``(slot, bytes)``; entries are an (n, 4) array of int32, names a (length, n) one, or None.
     """
     cdef fb_loop *t
     cdef fb_body *body
     cdef fb_move *move
-    cdef cnp.ndarray table
     cdef int i, j
     bodies, entries, flag, wanted, state = given
     t = <fb_loop *> calloc(1, sizeof(fb_loop))
@@ -239,16 +245,17 @@ cdef fb_loop *new_loop(tuple given, list calls) except NULL:
         t.flag.slot, t.flag.offset = flag
         t.wanted, t.state = wanted, state
         if entries is not None:
-            table = entries
             t.n_entries = len(entries)
-            t.entries = <fb_entry *> allocated(t.n_entries, sizeof(fb_entry))
-            memcpy(t.entries, cnp.PyArray_DATA(table), t.n_entries * sizeof(fb_entry))
-        for i, (length, moves, instructions) in enumerate(bodies):
+            t.entries = <fb_entry *> copied(entries)
+        for i, (length, moves, instructions, first, names) in enumerate(bodies):
             body = t.bodies + i
             body.length = length
             body.code = <fb_instruction *> allocated(len(instructions), sizeof(fb_instruction))
             body.moves = <fb_move *> allocated(len(moves), sizeof(fb_move))
             body.count, body.n_moves = len(instructions), len(moves)
+            if names is not None:
+                body.first, body.n_named = first, names.shape[1]
+                body.names = <int32_t *> copied(names)
             for j, line in enumerate(moves):
                 move = body.moves + j
                 move.slot, move.by, move.step, base, first, last = line
@@ -269,11 +276,18 @@ cdef void *allocated(int64_t count, size_t size) except NULL:
     return memory
 
 
+cdef void *copied(cnp.ndarray table) except NULL:
+    cdef void *memory = allocated(cnp.PyArray_NBYTES(table), 1)
+    memcpy(memory, cnp.PyArray_DATA(table), cnp.PyArray_NBYTES(table))
+    return memory
+
+
 cdef void free_loop(fb_loop *t) noexcept:
     cdef int64_t i
     for i in range(t.n_bodies):
         free_code(t.bodies[i].code, t.bodies[i].count)
         free(t.bodies[i].moves)
+        free(t.bodies[i].names)
     free(t.bodies)
     free(t.entries)
     free(t)
@@ -350,6 +364,8 @@ cdef class Tape:
     cdef list constants, calls, outputs
     cdef size_t header, workspace   # bytes of pointer table and scalars; of all
     cdef void *idle                 # workspaces not in use, each points to the next
+    cdef cnp.npy_intp shared        # bytes of all results in one block of memory; 0 where each has its own
+    cdef cnp.npy_intp *place_of     # of each result in the block
     cdef readonly double cost       # flops
     cdef readonly object report
 
@@ -368,11 +384,13 @@ cdef class Tape:
         self.cost = 0
         self.layouts = <Layout *> calloc(self.n_slots, sizeof(Layout))
         self.code = <fb_instruction *> calloc(max(self.count, 1), sizeof(fb_instruction))
-        if self.layouts == NULL or self.code == NULL:
+        self.place_of = <cnp.npy_intp *> calloc(self.n_outputs + 1, sizeof(cnp.npy_intp))
+        if self.layouts == NULL or self.code == NULL or self.place_of == NULL:
             raise MemoryError("Tape: no memory for the instructions")
         self.scalar_types = tuple([argument[1] if len(argument) == 2 else None for argument in inputs])
         for i, argument in enumerate(inputs + outputs):
             fill_layout(&self.layouts[i], argument)
+        self.place_results()
         fill_code(self.code, instructions, self.calls)
         for i in range(self.count):
             self.cost += self.code[i].cost
@@ -388,6 +406,7 @@ cdef class Tape:
             free(((<void **> workspace) - 1)[0])
         free_code(self.code, self.count)
         free(self.layouts)
+        free(self.place_of)
 
     cdef char **acquire(self) except NULL:
         # An idle workspace, or a new one: its pointer table, 64-byte aligned, with malloc's address before it.
@@ -534,6 +553,42 @@ cdef class Tape:
     cdef cnp.ndarray new_output(self, int i):
         cdef Layout *layout = &self.layouts[self.n_inputs + i]
         return cnp.PyArray_EMPTY(layout.ndim, layout.shape, layout.typenum, 0)
+
+    cdef void place_results(self) noexcept:
+        cdef int i, j, arrays = 0
+        cdef cnp.npy_intp size
+        cdef Layout *layout
+        for i in range(self.n_outputs):
+            layout = &self.layouts[self.n_inputs + i]
+            size = layout.itemsize
+            for j in range(layout.ndim):
+                size *= layout.shape[j]
+            self.place_of[i] = self.shared
+            if layout.ndim > 0:
+                self.shared += (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+                arrays += 1
+        if arrays < FEW_RESULTS or self.shared > MOST_SHARED:
+            self.shared = 0
+
+    cdef cnp.ndarray new_block(self):
+        # memory for all results, or None where each has its own
+        cdef cnp.npy_intp size = self.shared + ALIGNMENT
+        return cnp.PyArray_EMPTY(1, &size, cnp.NPY_UINT8, 0) if self.shared else None
+
+    cdef cnp.ndarray new_result(self, int i, cnp.ndarray block):
+        cdef Layout *layout = &self.layouts[self.n_inputs + i]
+        cdef cnp.ndarray result
+        cdef uintptr_t start
+        cdef cnp.dtype dtype
+        if block is None:
+            return self.new_output(i)
+        start = (<uintptr_t> cnp.PyArray_DATA(block) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+        dtype = cnp.PyArray_DescrFromType(layout.typenum)
+        Py_INCREF(dtype)
+        result = PyArray_NewFromDescr(<PyTypeObject *> cnp.ndarray, dtype, layout.ndim, layout.shape, NULL,
+                                      <char *> start + self.place_of[i], cnp.NPY_ARRAY_CARRAY, NULL)
+        cnp.set_array_base(result, block)
+        return result
 
     cdef object apply(self, cnp.ndarray X, tuple leaves, cnp.ndarray out):
         """The only result of (X, *leaves), written to `out`; everything was checked."""

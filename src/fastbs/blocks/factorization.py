@@ -7,6 +7,8 @@ from ..operators import Identity
 from ..values import fresh, subtract
 from .entry import adjoint_of, transpose_of
 from .lazy import BlockMap
+from .taped import Solves
+from .vector import block_vector
 
 __all__ = ["Factorization", "StackFactorization"]
 
@@ -19,7 +21,8 @@ class Factorization(BlockMap):
     A : BlockMatrix, kept by reference except its diagonal blocks, of which the inverses are a snapshot
 
     Adjoint   b -> A^-H b, by back substitution with the same inverses
-    Cost      a solve: one product a block off the diagonal, one a diagonal block that is not the identity
+    Cost      a solve: one product a block off the diagonal, one a diagonal block that is not the identity; where all
+              of them have kernels, solves of a signature that comes again run as one tape, without Python in between
     Raises    StructureError if A is not triangular, SingularError if a diagonal block is singular; both name
               the block
     """
@@ -39,7 +42,7 @@ class Factorization(BlockMap):
         off = [[(j, (i, j, block)) for j, block in row if j != i] for i, row in enumerate(A.rows)]
         if inverses is None:
             inverses = [inverse_of(A, i) for i in range(A.shape[0])]
-        self._set(matrix=A, off=off, inverses=inverses, shape=A.shape, is_upper=A.uplo == "U")
+        self._set(matrix=A, off=off, inverses=inverses, shape=A.shape, is_upper=A.uplo == "U", _solves=Solves())
 
     def solve(self, b):
         """The block vector x with A x = b; a block matrix or operator b gives a lazy product.
@@ -49,6 +52,18 @@ class Factorization(BlockMap):
         b : list with one entry a block row, None for zero; or a block matrix
         """
         return self @ b
+
+    def _matmul(self, X):
+        if isinstance(X, Operator):
+            return super()._matmul(X)
+        x = self._solves.run(X) if type(X) is list else None
+        if x is None:
+            b = block_vector(X, self.shape[1], f"{self.where}: b")
+            x = self._solves.run(b) if type(X) is not list else None
+            if x is None:
+                x = self.apply(b)
+                self._solves.saw(self, b, x)
+        return x
 
     def apply(self, b):
         at = None  # the block that is being used, for messages

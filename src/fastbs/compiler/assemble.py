@@ -16,7 +16,7 @@ from .states import known_states
 from .threads import parallel
 from .views import Buffer, View
 
-__all__ = ["PASSES", "assemble", "lower", "optimized", "recorded"]
+__all__ = ["PASSES", "assemble", "layout_of", "lower", "optimized", "recorded", "tape_of", "view_of"]
 
 MAX_AXES = 8  # of an argument of a tape
 MANY_STEPS = 1000  # of an operator: so long a chain has nothing to simplify that would pay for looking
@@ -133,6 +133,11 @@ def assemble(program, inputs, outputs, calls=False, report=None, sums=True, thre
     to.run()
     if threads > 1:
         to.code = parallel(to.code, threads)
+    return tape_of(to, inputs, outputs, report)
+
+
+def tape_of(to, inputs, outputs, report=None):
+    """The tape of a program that is lowered; see `assemble`."""
     places = Slots(to, len(inputs), len(outputs))
     instructions = list(map(places.instruction, to.code))
     constants = [kept for _, kept in to.buffers["constant"]]
@@ -227,9 +232,12 @@ class Slots:
         state = self.first["moving"] + self.moving
         self.moving += 2
         bodies = [
-            (body.length, list(map(self.move, body.moves)), list(map(self.instruction, body.code)))
+            (
+                body.length, list(map(self.move, body.moves)), list(map(self.instruction, body.code)),
+                self.slot_of(body.slots[0])[0] if body.slots else 0, body.names,
+            )
             for body in code.bodies
-        ]
+        ]  # fmt: skip
         return bodies, code.entries, self.place(code.flag), code.wanted, state
 
     def move(self, move):

@@ -6,7 +6,7 @@ has no line in the table calls back into Python, or is left to NumPy altogether.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -103,11 +103,21 @@ class Move:
 
 @dataclass
 class BodyCode:
-    """Instructions that a loop repeats."""
+    """Instructions that a loop repeats.
+
+    Attributes
+    ----------
+    slots : list of Buffer
+        Of the kind "moving", with numbers that follow each other: what a line of `names` points to.
+    names : (length, slots) array of int32, or None
+        The slots of the tape that stand in for them in each step.
+    """
 
     length: int
     moves: list
     code: list
+    slots: list = field(default_factory=list)
+    names: np.ndarray | None = None
 
 
 @dataclass

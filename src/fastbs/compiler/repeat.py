@@ -26,7 +26,7 @@ from .lowering import (
 from .program import Step
 from .views import Buffer, View, contiguous
 
-__all__ = ["lower_branches", "lower_loop", "view_result"]
+__all__ = ["emit", "inner_code", "lower_branches", "lower_loop", "new_slot", "view_result"]
 
 
 def lower_loop(to, step):

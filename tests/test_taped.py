@@ -1,0 +1,210 @@
+"""Solves of block systems as tapes: what fits runs there, everything else as before, with the same results."""
+
+import copy
+import pickle
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import fastbs as fb
+from dense import random_array, well_conditioned
+from fastbs.blocks.taped import RENT
+
+N = 40
+
+
+def chain(dtype="float64", n=4, seed=0, diagonal=None):
+    """X_i = B_i - A_i X_{i-1} C_i^T, with an edge further back in every third row."""
+    rng = np.random.default_rng(seed)
+    pairs = {
+        (i, j): fb.Kronecker(*(random_array(rng, (n, n), dtype) / n for _ in "CA"))
+        for i in range(N)
+        for j in (i - 1, *[i - 5] * (i % 3 == 0))
+        if j >= 0
+    }
+    return fb.Triangular(diagonal or [fb.Identity()] * N, pairs)
+
+
+def right_side(dtype="float64", shape=(4, 4), seed=1, none=()):
+    rng = np.random.default_rng(seed)
+    return [None if i in none else random_array(rng, shape, dtype) for i in range(N)]
+
+
+def tape_of(F):
+    """The tape that ran last."""
+    return F._solves.plan
+
+
+def solved(F, b):
+    """A solution after as many solves as a tape costs at most."""
+    for _ in range(RENT * 8 // N + 3):
+        x = F.solve(b)
+    return x
+
+
+def agree(found, expected):
+    assert type(found) is list
+    for x, y in zip(found, expected, strict=True):
+        if y is None:
+            assert x is None
+            continue
+        assert (type(x), x.dtype, x.shape) == (type(y), y.dtype, y.shape)
+        assert x.flags.c_contiguous
+        assert x.flags.writeable
+        scale = np.finfo(np.result_type(x, np.float32)).eps * np.abs(y).max(initial=1)
+        np.testing.assert_allclose(x, y, rtol=0, atol=100 * scale)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("side", ["A", "H", "T"])
+def test_equals_the_solve_row_by_row(dtype, side):
+    A = chain(dtype)
+    F = fb.factorize(A)
+    F, A = (F, A) if side == "A" else (getattr(F, side), getattr(A, side))
+    for seed in (1, 2):
+        b = right_side(dtype, seed=seed)
+        kept = [x.copy() for x in b]
+        agree(solved(F, b), fb.backslash(A, b))
+        assert tape_of(F) is not None
+        for x, y in zip(b, kept, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("none", [(), (0,), (0, 1, 2, 20), range(1, N), range(N - 1)])
+def test_zero_entries(none):
+    A = chain()
+    F, b = fb.factorize(A), right_side(none=none)
+    agree(solved(F, b), fb.backslash(A, b))
+    agree(solved(F.H, b), fb.backslash(A.H, b))
+    assert tape_of(F) is not None
+    agree(F.solve(right_side(none=(3,))), fb.backslash(A, right_side(none=(3,))))
+
+
+def test_diagonal_blocks_and_multiples_of_identity():
+    rng = np.random.default_rng(3)
+    diagonal = [[fb.Hadamard(2 + rng.random((4, 4))), 2.0 * fb.Identity(), fb.Identity()][i % 3] for i in range(N)]
+    A, b = chain(diagonal=diagonal), right_side()
+    F = fb.factorize(A)
+    agree(solved(F, b), fb.backslash(A, b))
+    agree(solved(F.H, b), fb.backslash(A.H, b))
+    assert tape_of(F) is not None
+
+
+def test_explicit_inverses():
+    rng = np.random.default_rng(4)
+    A = chain(diagonal=[fb.Left(well_conditioned(rng, 4, "float64")) for _ in range(N)])
+    F, b = fb.factorize(A, invert=True), right_side()
+    agree(solved(F, b), fb.backslash(A, b))
+    assert tape_of(F) is not None
+
+
+def test_stacks_of_directions_and_memory_orders():
+    A = chain()
+    F = fb.factorize(A)
+    stacks = right_side(shape=(3, 4, 4))
+    agree(solved(F, stacks), fb.backslash(A, stacks))
+    for b in ([np.asfortranarray(x) for x in right_side()], [x[::-1] for x in right_side()], [*right_side()]):
+        agree(solved(F, b), fb.backslash(A, b))
+    array = np.array(right_side())
+    agree(solved(F, array), fb.backslash(A, array))
+
+
+def test_empty_blocks():
+    A = fb.Bidiagonal([fb.Identity()] * N, [fb.Left(np.zeros((0, 0)))] * (N - 1))
+    agree(solved(fb.factorize(A), right_side(shape=(0, 3))), fb.backslash(A, right_side(shape=(0, 3))))
+
+
+def test_contents_of_blocks_may_change():
+    A = chain()
+    F, b = fb.factorize(A), right_side()
+    before = solved(F, b)
+    for row in A:
+        for block in row:
+            if isinstance(block, fb.Kronecker):
+                block.factors[0][...] *= 2
+    agree(F.solve(b), fb.backslash(A, b))
+    assert not np.allclose(F.solve(b)[-1], before[-1])
+
+
+def test_results_are_new():
+    """Entries that are passed on, too."""
+    A = fb.Bidiagonal([fb.Identity()] * N, [None] * (N - 1))
+    F, b = fb.factorize(A), right_side()
+    x, y = solved(F, b), F.solve(b)
+    assert tape_of(F) is not None
+    assert not any(np.shares_memory(p, q) for p, q in zip(x, b, strict=True))
+    assert not any(np.shares_memory(p, q) for p, q in zip(x, y, strict=True))
+
+
+@pytest.mark.parametrize(
+    "block", [fb.Operator(lambda X: X[::-1] * 1.0, lambda Y: Y[::-1] * 1.0), fb.Left(np.eye(4, dtype=int))]
+)
+def test_what_no_kernel_knows_runs_as_before(block):
+    A = fb.Bidiagonal([fb.Identity()] * N, [block] * (N - 1))
+    F, b = fb.factorize(A), right_side()
+    agree(solved(F, b), fb.backslash(A, b))
+    assert tape_of(F) is None
+
+
+@pytest.mark.parametrize("other", ["float32", "complex128", "int64"])
+def test_dtypes_are_promoted(other):
+    A = chain()
+    F, b = fb.factorize(A), [x.astype(other) for x in right_side()]
+    agree(solved(F, b), fb.backslash(A, b))
+    agree(solved(F, right_side()), fb.backslash(A, right_side()))
+
+
+def test_numbers_and_tuples_as_entries():
+    A = fb.Bidiagonal([1.0] * N, [2.0] * (N - 1))
+    b = [1.0] * N
+    F = fb.factorize(A)
+    assert solved(F, b) == fb.backslash(A, b)
+    pairs = [(x, x[:1]) for x in right_side()]
+    for x, y in zip(solved(F, pairs), fb.backslash(A, pairs), strict=True):
+        np.testing.assert_array_equal(x[0], y[0])
+        np.testing.assert_array_equal(x[1], y[1])
+
+
+def test_errors_stay_the_same():
+    F, b = fb.factorize(chain()), right_side()
+    solved(F, b)
+    with pytest.raises(fb.errors.ShapeError, match=r"b must have 40 entries .* got 39"):
+        F.solve(b[1:])
+    b[3] = np.ones((3, 4))
+    with pytest.raises(fb.errors.ShapeError, match=r"block \(3, 2\) and entry 2"):
+        F.solve(b)
+
+
+def test_many_kinds_of_rows_wait_until_they_pay():
+    rng = np.random.default_rng(5)
+    widths = rng.permutation(np.arange(1, 11))
+    off = [fb.Left(rng.random((m, n))) for n, m in pairwise(widths)]
+    A = fb.Bidiagonal([fb.Identity()] * 10, off)
+    F, b = fb.factorize(A), [rng.random((n, 2)) for n in widths]
+    for _ in range(RENT // 2):
+        F.solve(b)
+    assert tape_of(F) is None
+    for _ in range(RENT):
+        F.solve(b)
+    assert tape_of(F) is not None
+    agree(F.solve(b), fb.backslash(A, b))
+
+
+def test_copies_and_pickles():
+    F, b = fb.factorize(chain()), right_side()
+    x = solved(F, b)
+    for other in (copy.copy(F), pickle.loads(pickle.dumps(F))):
+        agree(other.solve(b), x)
+
+
+def test_differentiates_through_a_factorization():
+    F, b = fb.factorize(chain()), right_side()
+    solved(F, b)
+    c = right_side(seed=7)
+
+    def loss(b):
+        return sum(np.sum(x * y) for x, y in zip(F.solve(b), c, strict=True))
+
+    for x, y in zip(fb.grad(loss)(b), F.H.solve(c), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12)
