@@ -15,6 +15,7 @@ Usage::
     python -m benchmarks.report hessians       # compiled Hessians of networks against JAX
     python -m benchmarks.report small          # compiled gradients of small networks against CasADi, of many samples
     python -m benchmarks.report kronecker      # Kronecker chains against fastkron and opt_einsum
+    python -m benchmarks.report scaling        # how time grows, with the picture of the docs
     python -m benchmarks.report operators --rounds 41 --sizes 4 64
 
 Run it from the root of a checkout with fastbs installed. The exit code is 1 if a bound is missed.
@@ -22,6 +23,7 @@ Run it from the root of a checkout with fastbs installed. The exit code is 1 if 
 
 import argparse
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -36,6 +38,7 @@ from . import loop_cases as loops
 from . import network_cases as networks
 from . import operator_cases as operators
 from . import program_cases as programs
+from . import scaling_cases as scaling
 from . import small_cases as small
 from .backslash_cases import Chain, Network, Pairs, rivals_of
 from .paired import compare, format_seconds
@@ -51,6 +54,7 @@ SMALL = {
     "kronecker": (0.25, 0.15),
     "chain": (0.25, 0.15),
 }
+GROWTH = 1.5  # the power of the work by which time may grow: 2 is a mistake, caches that end are not
 LARGE = 1.03  # at 64 and above: of the bare BLAS calls that write to memory they are given
 
 
@@ -327,6 +331,25 @@ def report_blocks(sizes, rounds):
     return missed
 
 
+def report_scaling(sizes, rounds):
+    """Print how time grows on every curve, and draw them; return how many grow faster than theory says."""
+    missed, curves = 0, {}
+    line = "{:<29}{:<17}{:>9} to {:<9}{:>9} to {:<9}{:>8}  {:>8}  {}"
+    print(line.format("picture", "curve", "from", "", "time", "", "required", "measured", "").rstrip())
+    for title, (axis, lines) in scaling.PICTURES.items():
+        curves[title] = axis, {}
+        for label, (at, make, work) in lines.items():
+            times = scaling.measure(at, make)
+            found = scaling.exponent(at, times, work)
+            missed += found > GROWTH
+            ends = [format_seconds(times[k]) for k in (0, -1)]
+            verdict = "PASS" if found <= GROWTH else "MISS"
+            print(line.format(title, label, at[0], at[-1], *ends, GROWTH, f"{found:.2f}", verdict), flush=True)
+            curves[title][1][label] = at, times, work
+    scaling.draw(curves, Path(__file__).parents[1] / "docs" / "images" / "scaling.png")
+    return missed
+
+
 REPORTS = {
     "operators": report_operators,
     "backslash": report_backslash,
@@ -341,6 +364,7 @@ REPORTS = {
     "programs": report_programs,
     "hessians": report_hessians,
     "small": report_small,
+    "scaling": report_scaling,
 }
 
 

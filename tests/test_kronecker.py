@@ -240,7 +240,7 @@ def test_a_chain_without_memory_raises():
 @pytest.mark.parametrize("rows", [2**16, 2**20])
 def test_sizes_past_memory_are_refused(rows):
     ones = np.broadcast_to(1.0, (rows, 1))
-    with pytest.raises((MemoryError, ValueError), match="Unable to allocate|array is too big"):
+    with pytest.raises((MemoryError, ValueError), match=r"Unable to allocate|array is too big"):
         fb.Kronecker(ones, ones, ones) @ np.ones((1, 1, 1))
 
 
