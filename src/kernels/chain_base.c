@@ -2,21 +2,29 @@
 #define TABLE fb_chains_base
 #include "chain_impl.h"
 
-#define SLAB 8192 /* elements: three of them stay in the second level cache */
+#define SLAB 4096 /* elements: one fills the first level cache, and three hardly the second */
 #define SMALL 16  /* sides of factors that are joined */
+
+/* c = a x b, row-major */
+#define JOIN(REAL)                                                                                                     \
+    do {                                                                                                               \
+        REAL *to = joined;                                                                                             \
+        for (int64_t i = 0; i < a->m; i++)                                                                             \
+            for (int64_t k = 0; k < b->m; k++)                                                                         \
+                for (int64_t j = 0; j < a->n; j++) {                                                                   \
+                    const REAL e = ((const REAL *)a->a)[i * a->rs + j * a->cs];                                        \
+                    const REAL *row = (const REAL *)b->a + k * b->rs;                                                  \
+                    for (int64_t l = 0; l < b->n; l++) *to++ = e * row[l * b->cs];                                     \
+                }                                                                                                      \
+    } while (0)
 
 static void join(int real, const fb_mode *a, const fb_mode *b, fb_mode *c, void *joined)
 {
-    const int64_t m = a->m * b->m, n = a->n * b->n;
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j++) {
-            const int64_t p = i / b->m * a->rs + j / b->n * a->cs, q = i % b->m * b->rs + j % b->n * b->cs;
-            if (real == FB_CHAIN_FLOAT32)
-                ((float *)joined)[i * n + j] = ((const float *)a->a)[p] * ((const float *)b->a)[q];
-            else
-                ((double *)joined)[i * n + j] = ((const double *)a->a)[p] * ((const double *)b->a)[q];
-        }
-    *c = (fb_mode){m, n, n, 1, joined};
+    if (real == FB_CHAIN_FLOAT32)
+        JOIN(float);
+    else
+        JOIN(double);
+    *c = (fb_mode){a->m * b->m, a->n * b->n, a->n * b->n, 1, joined};
 }
 
 /* Whether mode a before mode b costs less: with sizes (m, n) if 1/m_a - 1/n_a > 1/m_b - 1/n_b, else the later axis */

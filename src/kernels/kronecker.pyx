@@ -114,19 +114,21 @@ def apply_chain(tuple factors, x):
             return None
     array = <cnp.ndarray> x
     turned = not cnp.PyArray_IS_C_CONTIGUOUS(array) and is_turned(array, k)
-    if not turned:
-        return run_modes(factors[::-1], cnp.PyArray_GETCONTIGUOUS(array))
-    swap = [*range(axes - k), *range(axes - 1, axes - k - 1, -1)]
-    return run_modes(factors, array.transpose(swap)).transpose(swap)
+    return run_modes(factors, array if turned else cnp.PyArray_GETCONTIGUOUS(array), turned)
 
 
-cdef cnp.ndarray run_modes(tuple factors, cnp.ndarray x):
-    """y[..., i_0, i_1, ...] = sum of A_0[i_0, j_0] A_1[i_1, j_1] ... x[..., j_0, j_1, ...], all in C order."""
+cdef cnp.ndarray run_modes(tuple factors, cnp.ndarray x, bint turned):
+    """y[..., i_0, i_1, ...] = sum of A_0[i_0, j_0] A_1[i_1, j_1] ... x[..., j_0, j_1, ...], all in C order.
+
+    The first factor is A_0 where the last axes are turned, as they then lie in memory; else it is the last one.
+    """
     cdef int k = <int> len(factors), a, axes = cnp.PyArray_NDIM(x)
     cdef int real = 0 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT else 1
     cdef int64_t size = 4 if real == 0 else 8, stack = 1, step_x = 1, step_y = 1, s, run, at = 0
     cdef double work = 1
     cdef cnp.npy_intp shape[64]
+    cdef cnp.npy_intp places[64]
+    cdef cnp.PyArray_Dims swap
     cdef cnp.ndarray factor, y
     cdef fb_chain chain
     cdef fb_run_chain run_chain = fb_choose_chain(real)
@@ -138,7 +140,7 @@ cdef cnp.ndarray run_modes(tuple factors, cnp.ndarray x):
         shape[a] = cnp.PyArray_DIM(x, a)
         stack *= shape[a]
     for a in range(k):
-        factor = factors[a]
+        factor = factors[a if turned else k - 1 - a]
         chain.mode[a].m = cnp.PyArray_DIM(factor, 0)
         chain.mode[a].n = cnp.PyArray_DIM(factor, 1)
         chain.mode[a].rs = cnp.PyArray_STRIDE(factor, 0) // size
@@ -173,4 +175,9 @@ cdef cnp.ndarray run_modes(tuple factors, cnp.ndarray x):
             release(workspace)
     finally:
         release(joined)
+    if turned:
+        for a in range(axes):
+            places[a] = a if a < axes - k else 2 * axes - k - 1 - a
+        swap.ptr, swap.len = places, axes
+        return cnp.PyArray_Transpose(y, &swap)
     return y
