@@ -28,6 +28,8 @@ LAYERS = [
     "operators",
     "blocks rules manifolds",
     "solvers system scipy lowerings contractions",
+    "directions",
+    "forward",
     "jacobian signatures control",
     "compiled sparse",
     "replay",

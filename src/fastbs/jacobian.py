@@ -11,6 +11,7 @@ import numpy as np
 
 from ._trace import Node, steps
 from .chain import Plan, plan_chain
+from .forward import pushed_units
 from .system import derivative
 from .values import add
 
@@ -92,17 +93,17 @@ class ChainedJacobian:
 
     def _forward(self, first, last, start):
         sources, targets = self.sources[first], self.targets[last]
-        blocks = []
-        for tangents in unit_stacks(sources) if start is None else [{sources[0]: columns(start, sources[0])}]:
-            n = len(next(iter(tangents.values())))
-            for part in self.parts[first : last + 1]:
-                for node in part:
-                    terms = [op.apply(tangents[a]) for a, op in self.edges[node] if a in tangents]
-                    dy = functools.reduce(add, terms, None)
-                    if dy is not None:
-                        tangents[node] = dy
-            blocks.append(np.concatenate([flat(tangents.get(y), y, n) for y in targets], axis=1))
-        return np.transpose(blocks[0] if len(blocks) == 1 else np.concatenate(blocks))
+        steps = [node for part in self.parts[first : last + 1] for node in part]
+        if start is None:
+            return np.transpose(pushed_units(sources, targets, {node: self.edges[node] for node in steps}))
+        tangents = {sources[0]: columns(start, sources[0])}
+        for node in steps:
+            terms = [op.apply(tangents[a]) for a, op in self.edges[node] if a in tangents]
+            dy = functools.reduce(add, terms, None)
+            if dy is not None:
+                tangents[node] = dy
+        n = start.shape[1]
+        return np.transpose(np.concatenate([flat(tangents.get(y), y, n) for y in targets], axis=1))
 
     def _reverse(self, first, last, start):
         sources, targets = self.sources[first], self.targets[last]
@@ -124,6 +125,8 @@ class ChainedJacobian:
 
 def dense_jacobian(inputs, outputs, cotangents, order):
     """``[J]``, J of shape (elements of the outputs, elements of the inputs); there are no cotangents."""
+    if order == "symmetric":
+        return [pushed_units(inputs, outputs, edges_of(inputs, outputs), symmetric=True)]
     chain = ChainedJacobian(inputs, outputs)
     return [chain.dense(chain.plan(order))]
 

@@ -610,7 +610,7 @@ class Lowering:
         a, b = a.broadcast((*stack, m, k)), b.broadcast((*stack, k, n))
         if m == 0 or n == 0 or 0 in stack:
             return
-        axes = merge(stack, a.strides[:-2], b.strides[:-2], out.strides[:-2])
+        axes = sorted(merge(stack, a.strides[:-2], b.strides[:-2], out.strides[:-2]), key=lambda axis: axis[0])
         peeled, (batch, bs) = (axes[:-1], axes[-1]) if axes else ([], (1, [0, 0, 0]))
         if math.prod(p for p, _ in peeled) > MAX_PEELED:
             raise NotLowerable("a product over too many axes")

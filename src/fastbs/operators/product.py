@@ -7,7 +7,16 @@ import numpy as np
 from ..operator import Operator
 from .elementwise import unbroadcast
 
-__all__ = ["LeftFactor", "LeftVector", "Map", "RightFactor", "RightVector", "folded_product", "stacked_labels"]
+__all__ = [
+    "Factor",
+    "LeftFactor",
+    "LeftVector",
+    "Map",
+    "RightFactor",
+    "RightVector",
+    "folded_product",
+    "stacked_labels",
+]
 
 
 class Map(Operator):

@@ -1,0 +1,202 @@
+"""Forward substitution with all unit directions: X = (I - L)^-1 D, block by block.
+
+A block belongs to some directions and to some elements of the outputs. Steps that only put results into their place,
+and add up such places, are not followed: what they put there are the blocks. Of a symmetric Jacobian the blocks on one
+side of the diagonal are followed, and a step needs only the directions of the blocks that depend on it.
+"""
+
+import itertools
+import math
+
+import numpy as np
+
+from .directions import Unit, collect, push
+from .operators.elementwise import Elementwise
+from .rules.indexing import add_at, get
+from .rules.table import Linear
+
+__all__ = ["pushed_units"]
+
+MOST = 4000  # stacks pushed through steps: beyond, directions of one input stay together and lose their structure
+
+
+def pushed_units(inputs, outputs, edges, symmetric=False):
+    """The transposed Jacobian, (elements of the inputs, elements of the outputs).
+
+    Parameters
+    ----------
+    inputs, outputs : lists of Node
+    edges : dict, step -> [(argument, operator)] in execution order
+    symmetric : bool
+        Whether the Jacobian is, as a Hessian.
+    """
+    places, total = placed_outputs(outputs, edges)
+    hulls = reached(places, edges)
+    units, start = {}, 0
+    for x in inputs:
+        units[x] = Unit(start, np.shape(x.value), x.value.dtype)
+        start += units[x].count
+    followed = [(node, terms) for node, terms in edges.items() if node in hulls]
+    spans = spans_of(units, followed)
+    if sum(len(spans.get(a, ())) for _, terms in followed for a, _ in terms) > max(MOST, len(inputs) * len(edges)):
+        units = {x: unit.dense() for x, unit in units.items()}
+        spans = spans_of(units, followed)
+    side = cheaper_side(spans, hulls, followed) if symmetric else None
+    stacks, skipped = {x: [unit] for x, unit in units.items() if unit.count}, False
+    for node, terms in followed:
+        found = []
+        for argument, op in terms:
+            for stack in stacks.get(argument, ()):
+                pushed = push(stack, node.function, op)
+                if pushed is None:
+                    continue
+                if is_needed(span_of(pushed), hulls[node], side):
+                    collect(found, pushed)
+                else:
+                    skipped = True
+        stacks[node] = found
+    rows, columns = {0, start}, {0, total}
+    blocks = []
+    for node, first in places:
+        m = int(np.size(node.value))
+        for stack in stacks.get(node, ()) if m else ():
+            if not is_needed(span_of(stack), (first, first + m), side):
+                skipped = True
+                continue
+            blocks.append((stack.start, first, np.reshape(stack.dense().array, (stack.count, m))))
+            rows |= {stack.start, stack.start + stack.count}
+            columns |= {first, first + m}
+    if skipped:
+        rows = columns = rows | columns
+    dtype = np.result_type(*(y.value.dtype for y in outputs))
+    cells = cells_of(blocks, sorted(rows), sorted(columns), side if skipped else None)
+    return joined(cells, sorted(rows), sorted(columns), dtype)
+
+
+def placed_outputs(outputs, edges):
+    """``[(node, first)]``: the Jacobian of the outputs has that of the node added from row `first` on."""
+    places, start = [], 0
+    for y in outputs:
+        open_ends = [(y, start)]
+        while open_ends:
+            node, first = open_ends.pop()
+            terms = edges.get(node, ())
+            puts = [put_at(node, op) for _, op in terms]
+            if not terms or None in puts:
+                places.append((node, first))
+            else:
+                open_ends += [(argument, first + at) for (argument, _), at in zip(terms, puts, strict=True)]
+        start += int(np.size(y.value))
+    return places, start
+
+
+def put_at(node, op):
+    """Where a step puts its argument, as it is, into a flat array; None if it does anything else."""
+    if type(op) is Elementwise:
+        return 0 if op.M is None and op.shape_in == op.shape_out else None
+    if type(op) is not Linear or node.function not in (add_at, np.reshape) or (node.function is add_at and op.data[2:]):
+        return None
+    if node.function is np.reshape:
+        return 0
+    places = np.ravel(get(np.reshape(np.arange(math.prod(op.shape_out)), op.shape_out), **index_of(op)))
+    first = int(places[0]) if places.size else 0
+    return first if np.array_equal(places, np.arange(first, first + places.size)) else None
+
+
+def index_of(op):
+    return {"index": op.keywords["index"], "ndim": len(op.shape_out)}
+
+
+def reached(places, edges):
+    """``{node: (first, last)}``: the range of the rows of the Jacobian that depend on a node."""
+    hulls = {}
+    for node, first in places:
+        widen(hulls, node, (first, first + int(np.size(node.value))))
+    for node in reversed(edges):
+        if node in hulls:
+            for argument, _ in edges[node]:
+                widen(hulls, argument, hulls[node])
+    return hulls
+
+
+def widen(hulls, node, hull):
+    known = hulls.get(node, hull)
+    hulls[node] = min(known[0], hull[0]), max(known[1], hull[1])
+
+
+def span_of(stack):
+    """The range of the directions of a stack."""
+    return stack.start, stack.start + stack.count
+
+
+def spans_of(units, followed):
+    """``{node: the ranges of directions of its stacks}``, in order."""
+    spans, kept = {x: {span_of(unit): None} for x, unit in units.items() if unit.count}, dict(units)
+    for node, terms in followed:
+        found = {}
+        for argument, op in terms:
+            unit = kept.get(argument)
+            part = push(unit, node.function, op) if type(unit) is Unit and type(op) is Linear else None
+            if type(part) is Unit:
+                kept[node] = part if len(terms) == 1 else None
+                found[span_of(part)] = None
+            else:
+                found |= spans.get(argument, {})
+        spans[node] = found
+    return spans
+
+
+def is_needed(span, hull, side):
+    """Whether some of these directions are on the side of the diagonal that is followed, in the rows of a hull."""
+    if side is None:
+        return True
+    return span[0] < hull[1] if side == "earlier" else span[1] > hull[0]
+
+
+def cheaper_side(spans, hulls, followed):
+    """Whether to follow the earlier of the directions to the elements of the outputs, or the later ones."""
+
+    def flops(side):
+        return sum(
+            op.flops * (span[1] - span[0])
+            for node, terms in followed
+            for argument, op in terms
+            for span in spans.get(argument, ())
+            if is_needed(span, hulls[node], side)
+        )
+
+    return min(("earlier", "later"), key=flops)
+
+
+def cells_of(blocks, rows, columns, side):
+    """``{(i, j): array}`` between the cuts; those of the side that was not followed are transposes."""
+    cells = {}
+    for start, first, array in blocks:
+        n, m = array.shape
+        for i, (top, bottom) in enumerate(itertools.pairwise(rows)):
+            for j, (left, right) in enumerate(itertools.pairwise(columns)):
+                if not (start <= top and bottom <= start + n and first <= left and right <= first + m):
+                    continue
+                if side is not None and (i > j if side == "earlier" else i < j):
+                    continue
+                part = array
+                if (bottom - top, right - left) != (n, m):
+                    part = array[top - start : bottom - start, left - first : right - first]
+                cells[i, j] = cells[i, j] + part if (i, j) in cells else part
+    if side is not None:
+        cells |= {(j, i): np.transpose(part) for (i, j), part in cells.items() if i != j}
+    return cells
+
+
+def joined(cells, rows, columns, dtype):
+    """One array of all cells; zeros where there is none."""
+    if len(rows) < 2 or len(columns) < 2:
+        return np.zeros((rows[-1], columns[-1]), dtype)
+    lines = []
+    for i, (top, bottom) in enumerate(itertools.pairwise(rows)):
+        line = [
+            cells[i, j] if (i, j) in cells else np.zeros((bottom - top, right - left), dtype)
+            for j, (left, right) in enumerate(itertools.pairwise(columns))
+        ]
+        lines.append(line[0] if len(line) == 1 else np.concatenate(line, axis=1))
+    return lines[0] if len(lines) == 1 else np.concatenate(lines)
