@@ -4,7 +4,7 @@ import numpy as np
 
 import fastbs as fb
 
-from .block_cases import CASES, blocks, right_side
+from .block_cases import CASES, blocks, right_side, sparse_triangle
 from .paired import compare
 
 
@@ -37,3 +37,16 @@ class Scaling:
 
     def peakmem_solve(self, n, m, r):
         self.A.solve(self.b, overwrite_b=True)
+
+
+class Sparse:
+    """Block-sparse triangles with three blocks a row off the diagonal, and the peer that keeps LU factors."""
+
+    params = ((1000, 10000), (3, 8), ("fastbs", "splu"))
+    param_names = ("N", "m", "rival")
+
+    def setup(self, n, m, rival):
+        self.run = sparse_triangle(n, m)[rival]
+
+    def time_solve(self, n, m, rival):
+        self.run()

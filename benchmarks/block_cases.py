@@ -50,6 +50,19 @@ def sparse(diag, off, lower=True):
     return D.tocsc()
 
 
+def sparse_triangle(n, m):
+    """A general diagonal whose factors are kept, and three blocks a row anywhere before it."""
+    rng = np.random.default_rng(0)
+    i = np.repeat(np.arange(1, n), 3)
+    pattern = scipy.sparse.csr_array((np.ones(len(i)), (i, rng.integers(0, i))), shape=(n, n))
+    pattern = (pattern + scipy.sparse.eye_array(n)).tocsr()
+    data = rng.standard_normal((pattern.nnz, m, m)) / (4 * m)
+    data[pattern.indices == np.repeat(np.arange(n), np.diff(pattern.indptr))] += 2 * np.eye(m)
+    A = scipy.sparse.bsr_array((data, pattern.indices, pattern.indptr), shape=(n * m, n * m))
+    kept, lu, b = fb.factorize(fb.Triangular.from_scipy(A)), splu(A.tocsc(), permc_spec="NATURAL"), np.ones(n * m)
+    return {"fastbs": lambda: kept.solve(b), "splu": lambda: lu.solve(b)}
+
+
 def triangular(n, m, r, peers=("dtbtrs",)):
     diag, off = blocks(n, m)
     A, b = fb.Bidiagonal.from_arrays(diag, off, diagonal="lower"), right_side(n, m, r)

@@ -4,6 +4,7 @@ import gc
 import time
 
 import numpy as np
+import pytest
 
 DTYPES = ("float32", "float64", "complex64", "complex128")
 
@@ -61,6 +62,20 @@ def backward_error(dense, x, b):
     """``|A x - b| / (|A| |x| + |b|)`` in the maximum norm."""
     scale = np.abs(dense).sum(axis=1).max(initial=0) * np.abs(x).max(initial=0) + np.abs(b).max(initial=0)
     return np.abs(dense @ x - b).max(initial=0) / scale if scale else 0.0
+
+
+def check_in_50_digits(dense, x, b, n=None):
+    """The residual and the error of A x = b, as mpmath finds them, against eps and the condition number."""
+    mpmath = pytest.importorskip("mpmath")
+    eps = 10 * (n or len(dense)) * np.finfo(x.dtype).eps
+    with mpmath.workdps(50):
+        A, right, found = (mpmath.matrix(np.asarray(array).tolist()) for array in (dense, b, x))
+        exact = mpmath.lu_solve(A, right)
+        size = mpmath.norm(exact, "inf")
+        assert mpmath.norm(A * found - right, "inf") <= eps * (
+            mpmath.mnorm(A, "inf") * mpmath.norm(found, "inf") + mpmath.norm(right, "inf")
+        )
+        assert mpmath.norm(found - exact, "inf") <= eps * float(np.linalg.cond(dense, np.inf)) * size
 
 
 def seconds(function, repetitions=3):

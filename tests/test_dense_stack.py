@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastbs as fb
-from dense import DTYPES, backward_error, random_array
+from dense import DTYPES, backward_error, check_in_50_digits, random_array
 from fastbs import _blocks
 from fastbs.errors import ShapeError, SingularError, StructureError
 from gradients import check
@@ -57,6 +57,14 @@ def test_as_dense(dtype, uplo, kind):
     np.testing.assert_allclose(pickle.loads(pickle.dumps(A)).solve(b), A.solve(b))
     with pytest.raises(ShapeError, match=r"b must be \(20,\), \(4, 5\), \(20, r\) or \(4, 5, r\)"):
         A.solve(np.ones(19))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_against_mpmath(kind):
+    rng = np.random.default_rng(5)
+    array, dense = random_triangle(rng, 3, 2, "float64", "U", kind)
+    b = rng.standard_normal(6)
+    check_in_50_digits(dense, fb.Triangular.from_arrays(array, 2, "U", kind).solve(b), b)
 
 
 def test_lists_promotion_and_overwriting():

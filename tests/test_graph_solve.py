@@ -10,6 +10,7 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 import fastbs as fb
+from dense import check_in_50_digits
 from fastbs import _graph, levels
 from fastbs.errors import DtypeError, ShapeError, StructureError
 from fastbs.semirings import SEMIRINGS
@@ -293,6 +294,15 @@ def test_to_scipy():
     np.testing.assert_allclose(expected.toarray(), Lt.toarray().T)
     assert graph.H is graph.T
     assert graph.T.T is graph
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_against_mpmath(dtype):
+    rng = np.random.default_rng(14)
+    Lt = random_csr(rng, 12, 24, dtype)
+    graph, dense, b = fb.Graph(Lt), np.eye(12, dtype=dtype) - Lt.toarray(), rng.standard_normal(12).astype(dtype)
+    check_in_50_digits(dense, graph.solve(b), b)
+    check_in_50_digits(dense.T, fb.factorize(graph).T.solve(b), b)
 
 
 def test_as_scipy():

@@ -8,6 +8,7 @@ import scipy.sparse
 from numpy.testing import assert_allclose
 
 import fastbs as fb
+from dense import check_in_50_digits
 from fastbs import _kronecker
 from fastbs.errors import DtypeError, ShapeError, SingularError
 from fastbs.testing import check_adjoint
@@ -242,6 +243,14 @@ def test_sizes_past_memory_are_refused(rows):
     ones = np.broadcast_to(1.0, (rows, 1))
     with pytest.raises((MemoryError, ValueError), match=r"Unable to allocate|array is too big"):
         fb.Kronecker(ones, ones, ones) @ np.ones((1, 1, 1))
+
+
+def test_solves_against_mpmath():
+    factors = [rng.normal(size=(n, n)) + n * np.eye(n) for n in (2, 3)]
+    op, Y = fb.Kronecker(*factors), rng.normal(size=(3, 2))
+    check_in_50_digits(op.to_dense(), fb.vec(op.solve(Y)), fb.vec(Y))
+    both = fb.KroneckerSum(*factors)
+    check_in_50_digits(both.to_dense(), fb.vec(both.solve(Y)), fb.vec(Y))
 
 
 # --- determinants --------------------------------------------------------------------------------------

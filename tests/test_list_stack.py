@@ -9,7 +9,7 @@ import pytest
 import scipy.linalg
 
 import fastbs as fb
-from dense import DTYPES, backward_error, random_array
+from dense import DTYPES, backward_error, check_in_50_digits, random_array
 from fastbs.errors import DtypeError, ShapeError, SingularError, StructureError
 from gradients import check
 
@@ -63,6 +63,16 @@ def test_as_dense(dtype, uplo, kind):
         x = scipy.linalg.solve_banded((l, u), ab, X)
         np.testing.assert_allclose(x, np.linalg.solve(D, X), rtol=0, atol=1e4 * eps)
         np.testing.assert_allclose(view.logdet(), np.linalg.slogdet(D), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["unit", "general", "spd"])
+def test_against_mpmath(kind):
+    rng = np.random.default_rng(6)
+    diag, off, dense = random_lists(rng, (2, 1, 3), "complex128", "L", kind)
+    A = fb.Bidiagonal.from_arrays(diag, off, diagonal="general" if kind == "unit" else kind)
+    b = random_array(rng, (6,), "complex128")
+    check_in_50_digits(dense, A.solve(b), b)
+    check_in_50_digits(dense.conj().T, A.H.solve(b), b)
 
 
 def test_where_results_go():

@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse
 
 import fastbs as fb
-from dense import DTYPES, backward_error, random_array
+from dense import DTYPES, backward_error, check_in_50_digits, random_array
 from fastbs import _blocks
 from fastbs.errors import ShapeError, SingularError, StructureError
 from gradients import check
@@ -63,6 +63,14 @@ def test_as_dense(dtype, uplo, kind):
             np.testing.assert_allclose(view.to_dense(), D, rtol=0, atol=100 * eps)
             np.testing.assert_allclose(view.to_scipy().toarray(), D, rtol=0, atol=100 * eps)
             np.testing.assert_allclose(view.logdet(), np.linalg.slogdet(D), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_against_mpmath(kind):
+    rng = np.random.default_rng(9)
+    sparse, dense = random_triangle(rng, 4, 2, "float64", "U", kind, 1)
+    b = rng.standard_normal(8)
+    check_in_50_digits(dense, fb.Triangular.from_scipy(sparse, kind).solve(b), b)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 
 import fastbs as fb
-from dense import DTYPES, backward_error, random_array
+from dense import DTYPES, backward_error, check_in_50_digits, random_array
 from fastbs.errors import ShapeError, SingularError, StructureError
 from gradients import check
 
@@ -63,6 +63,14 @@ def test_as_dense(dtype, spd):
         if n:
             np.testing.assert_allclose(A.to_dense([(m,)] * n), dense)
     assert repr(A) == f"<Tridiagonal in arrays: 4 blocks of 9 x 9, {dtype}>"
+
+
+@pytest.mark.parametrize("spd", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_against_mpmath(dtype, spd):
+    rng = np.random.default_rng(5)
+    system, b = random_system(rng, 3, 2, dtype, spd), random_array(rng, (6,), dtype)
+    check_in_50_digits(dense_of(*system), fb.Tridiagonal(*system).solve(b), b)
 
 
 @pytest.mark.parametrize("spd", [False, True])
