@@ -7,6 +7,7 @@
  */
 
 #define DOTS 8                                          /* dot products at a time */
+#define FLAT 16                                         /* most rows of b of a product of one tile */
 #define PANEL_SIZE (PANEL_K * VECTORS * (int64_t)WIDTH) /* elements of a packed panel */
 
 /* Where the columns of a panel lie: all vectors but the last side by side, the last one `last` behind the
@@ -166,6 +167,36 @@ static void NAME(tiles)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_view a, 
             }
         }
     }
+}
+
+/* Whether c is one tile, with little to pack: nothing is to be split. */
+INLINE int NAME(is_one_tile)(const fb_product *p)
+{
+    const int64_t m = p->m, n = p->n, k = p->k;
+    return n >= LANES && m > 1 && k > 1 && k <= FLAT && p->c.cs == 1 &&
+           (n <= 2 * LANES ? m <= TALLEST : n <= VECTORS * LANES && m <= ROWS) &&
+           (p->beta == 0 || p->d.cs == 0 || p->d.cs == 1);
+}
+
+/* A product that is one tile. Its fields are read one by one: whole structs would be read in longer words than they were
+ * written just before, and wait for that. */
+static void NAME(one_tile)(const fb_product *p)
+{
+    REAL packed[FLAT * VECTORS * WIDTH];
+    const int64_t n = p->n;
+    const int vectors = n <= LANES ? 1 : n <= 2 * LANES ? 2 : 3;
+    const NAME(columns) panel = {vectors, n - LANES, LANES};
+    const fb_view d = p->d;
+    const REAL *y = (const REAL *)p->b.p;
+    int64_t yrs = p->b.rs, y_last = panel.last;
+    if (p->b.cs != 1) {
+        NAME(pack)(panel, p->k, y, p->b.rs, p->b.cs, packed);
+        y = packed;
+        yrs = vectors * LANES;
+        y_last = yrs - LANES;
+    }
+    NAME(tile_of)(p->m, panel, p->k, (REAL)p->alpha, (const REAL *)p->a.p, p->a.rs, p->a.cs, y, yrs, y_last,
+                  (REAL)p->beta, d, (REAL *)p->c.p, p->c.rs);
 }
 
 /* c = x y' for `vectors` vectors of columns, which stay in registers; the last one begins at `last` */
@@ -391,6 +422,10 @@ static void NAME(product_of_rows)(const fb_product *p)
 
 static void NAME(product)(const fb_product *p)
 {
+    if (NAME(is_one_tile)(p)) {
+        NAME(one_tile)(p);
+        return;
+    }
     if (p->m == 0 || p->n == 0)
         return;
     if (p->k == 0)
@@ -429,4 +464,5 @@ INLINE REAL NAME(dot)(int64_t k, const REAL *x, const REAL *y)
 }
 
 #undef PANEL_SIZE
+#undef FLAT
 #undef DOTS
