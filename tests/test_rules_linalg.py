@@ -5,7 +5,8 @@ import pytest
 
 from fastbs.derivatives import grad, jacobian, jvp
 from fastbs.rules import factorizations, linalg, solves
-from fastbs.rules.solves import solve_columns, triangular_solve
+from fastbs.rules.factorizations import BLOCK, cholesky_by_blocks, full_gradient
+from fastbs.rules.solves import solve_columns, triangle, triangular_solve
 from gradients import check
 from test_rules_products import rules_of
 
@@ -52,6 +53,8 @@ def real_eig(a):
     """NumPy 2.5 gives complex results of all matrices."""
     return [np.real(x) for x in np.linalg.eig(a)]
 
+
+OTHERS = np.random.default_rng(1).standard_normal((4, 3, 3))
 
 CASES = {
     "solve": (np.linalg.solve, (square(3), normal(3, 2))),
@@ -182,6 +185,8 @@ CASES |= {
     "vector_norm axes": (lambda a: np.linalg.vector_norm(a, axis=(0, 2), keepdims=True, ord=3), (normal(2, 3, 2),)),
     "matrix_norm": (lambda a: np.linalg.matrix_norm(a, ord="nuc"), (spread(2, 3, 2),)),
     "triangular_solve": (triangular_solve, (square(3), normal(3, 2))),
+    "cholesky_by_blocks": (cholesky_by_blocks, (OTHERS[0] + 2 * np.eye(3), OTHERS[1])),
+    "cholesky_by_blocks stack": (cholesky_by_blocks, (OTHERS[:2] + 2 * np.eye(3), OTHERS[2:])),
     "triangular_solve broadcast": (triangular_solve, (square(2, 3, 1), normal(2, 2, 2))),
     "triangular_solve stack": (triangular_solve, (square(2), normal(3, 2, 2))),
 }
@@ -335,3 +340,24 @@ def bad(call, a):
 def test_errors(call, shape, error, message):
     with pytest.raises(error, match=message):
         bad(call, np.ones(shape))
+
+
+@pytest.mark.parametrize("n", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 5])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_cholesky_gradient_by_blocks_is_the_formula(n, dtype):
+    rng = np.random.default_rng(n)
+    L = (np.tril(rng.standard_normal((n, n))) / max(n, 1) + np.eye(n)).astype(dtype)
+    Y = rng.standard_normal((n, n)).astype(dtype)
+    kept = L.copy(), Y.copy()
+    expected = triangle(full_gradient(L, Y), "L")
+    found = cholesky_by_blocks(L, Y)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(
+        found, expected, rtol=0, atol=1e3 * np.finfo(dtype).eps * np.abs(expected).max(initial=1)
+    )
+    np.testing.assert_array_equal(L, kept[0])
+    np.testing.assert_array_equal(Y, kept[1])
+    upper = np.triu(np.full((n, n), np.nan, dtype), 1)
+    np.testing.assert_array_equal(
+        cholesky_by_blocks(L + np.nan_to_num(upper, nan=7.0), Y + np.nan_to_num(upper, nan=7.0)), found
+    )

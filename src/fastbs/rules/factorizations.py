@@ -15,8 +15,17 @@ import operator
 import numpy as np
 
 from ..operators.product import Map, stacked_labels
-from .several import record_several
-from .solves import cubic, lower_part, real, solve_columns, symmetric, triangle, triangular_solve
+from .several import dispatched, record_several
+from .solves import (
+    cubic,
+    lower_part,
+    real,
+    solve_columns,
+    substituted,
+    symmetric,
+    triangle,
+    triangular_solve,
+)
 from .table import RULES, composite, primitive, record
 
 # Parts
@@ -44,19 +53,103 @@ def total(*terms):
 # Triangular factors
 
 
+BLOCK = 64  # columns of a block of `blocked_gradient`
+
+
+def cholesky_gradient(L, Y):
+    """The lower triangle of G + G^T - diag(G) for G = L^-T P L^-1, where P + P^T = L^T Y and P is lower triangular.
+
+    Of L and Y only the lower triangles are read.
+    """
+    # stacks of directions are solved side by side
+    return cholesky_by_blocks(L, Y) if L.ndim == Y.ndim else triangle(full_gradient(L, Y), "L")
+
+
+def full_gradient(L, Y):
+    """G, by two solves with n columns"""
+    half = triangular_solve(L, halved(lower_part(L).mT @ Y), trans=True)
+    return triangular_solve(L, half.mT, trans=True).mT
+
+
+@dispatched
+def cholesky_by_blocks(L, Y):
+    """`cholesky_gradient` of two stacks of one shape, in 2/3 n^3 flops."""
+    G = np.tril(Y).astype(np.result_type(L, Y), copy=False)
+    for i in np.ndindex(*L.shape[:-2]):
+        blocked_gradient(L[i], G[i])
+    return G
+
+
+def blocked_gradient(L, G):
+    """Turn the lower triangle of dF/dL into that of dF/dA, a block of columns after the other, from the right.
+
+    Cost      2/3 n^3 flops, twice those of the factorization
+    Source    Murray, Differentiation of the Cholesky decomposition, arXiv 1602.07527, section 4.1
+    """
+    n = len(L)
+    for stop in range(n, 0, -BLOCK):
+        start = max(stop - BLOCK, 0)
+        own, below = slice(start, stop), slice(stop, n)
+        D, R, B, C = np.tril(L[own, own]), L[own, :start], L[below, :start], L[below, own]
+        change = 0
+        if stop < n:
+            X = substituted(D, G[below, own].T, True, True, False).T  # X D = dF/dC
+            G[below, own] = X
+            G[below, :start] -= X @ R
+            G[own, own] -= np.tril(X.T @ C)
+            change = X.T @ B
+        G[own, own] = own_part = triangle(full_gradient(D, G[own, own]), "L")
+        G[own, :start] -= change + (own_part + own_part.T) @ R
+
+
+def gradient_first(y, L, Y):
+    """dG = L^-T dP L^-1 - G dL L^-1 - L^-T dL^T G, with dP + dP^T = dL^T Y"""
+    G = full_gradient(L, Y)
+
+    def forward(X):
+        X = lower_part(X)
+        Z = triangular_solve(L, halved(X.mT @ Y), trans=True) - G @ X
+        Z = triangular_solve(L, Z.mT, trans=True).mT - triangular_solve(L, X.mT @ G, trans=True)
+        return triangle(Z, "L")
+
+    def backward(Z):
+        S = symmetric(Z, "L")
+        W = triangular_solve(L, S).mT
+        Q = triangular_solve(L, W)
+        return lower_part(Y @ halved(Q).mT - (G + G.mT) @ W)
+
+    return Map(forward, backward, L.shape, y.shape, symbol="chol", work=2 * cubic(L))
+
+
+def gradient_second(y, L, Y):
+    """dY -> what it is to Y: the map is linear, and its adjoint the derivative of the factorization"""
+    return Map(
+        lambda X: cholesky_gradient(L, X),
+        lambda Z: factor_change(L, symmetric(Z, "L")),
+        Y.shape, y.shape, symbol="chol", work=cubic(L),
+    )  # fmt: skip
+
+
+def factor_change(L, X):
+    """L P, where P + P^T = L^-1 X L^-T for a symmetric X and P is lower triangular"""
+    half = triangular_solve(L, X)
+    return lower_part(L) @ halved(triangular_solve(L, half.mT))
+
+
+primitive(cholesky_by_blocks, gradient_first, gradient_second)
+
+
 def cholesky_rule(y, a, upper=False):
     """dL = L P, where P + P^T = L^-1 dA L^-T and P is lower triangular"""
     uplo, L = ("U", y.mT) if upper else ("L", y)
 
     def forward(X):
-        half = triangular_solve(L, symmetric(X, uplo))
-        dL = L @ halved(triangular_solve(L, half.mT))
+        dL = factor_change(L, symmetric(X, uplo))
         return dL.mT if upper else dL
 
     def backward(Y):
-        P = halved(L.mT @ (Y.mT if upper else Y))
-        half = triangular_solve(L, P, trans=True)
-        return triangle(triangular_solve(L, half.mT, trans=True), uplo)
+        G = cholesky_gradient(L, Y.mT if upper else Y)
+        return G.mT if upper else G
 
     labels = stacked_labels(a.ndim - 2, "ij", "kl")
     return Map(forward, backward, a.shape, y.shape, symbol="chol", work=cubic(a), labels=labels)
