@@ -62,73 +62,73 @@ static void NAME(panel)(int64_t m, int64_t n, const REAL *l, int64_t ls, int64_t
     }
 }
 
-/* y (before, m) = x (before, n) A^T: the panel is COLUMNS rows of A, packed */
+/* y (before, m) = x (before, n) A^T: the panel is COLUMNS rows of A, packed; the last one overlaps the one before, or
+ * what it writes too much the next row writes over */
 static void NAME(last_mode)(const fb_mode *mode, int64_t before, const REAL *x, REAL *y, REAL *packed)
 {
     const int64_t m = mode->m, n = mode->n;
+    const int64_t whole = m < COLUMNS ? before - (COLUMNS - 1) / m : before; /* rows with room behind them */
     const REAL *a = mode->a;
-    REAL part[ROWS * 64 / sizeof(REAL)];
+    REAL part[COLUMNS * COLUMNS];
     for (int64_t j = 0; j < m; j += COLUMNS) {
-        const int64_t width = m - j < COLUMNS ? m - j : COLUMNS;
+        const int64_t at = m < COLUMNS ? 0 : j + COLUMNS > m ? m - COLUMNS : j;
         for (int64_t k = 0; k < n; k++)
             for (int64_t c = 0; c < COLUMNS; c++)
-                packed[k * COLUMNS + c] = c < width ? a[(j + c) * mode->rs + k * mode->cs] : 0;
-        if (width == COLUMNS) {
-            NAME(panel)(before, n, x, n, 1, packed, COLUMNS, y + j, m);
-            continue;
-        }
-        for (int64_t p = 0; p < before; p += ROWS) {
-            const int64_t rows = before - p < ROWS ? before - p : ROWS;
-            NAME(panel)(rows, n, x + p * n, n, 1, packed, COLUMNS, part, COLUMNS);
-            for (int64_t i = 0; i < rows; i++)
-                for (int64_t c = 0; c < width; c++) y[(p + i) * m + j + c] = part[i * COLUMNS + c];
+                packed[k * COLUMNS + c] = at + c < m ? a[(at + c) * mode->rs + k * mode->cs] : 0;
+        if (whole > 0)
+            NAME(panel)(whole, n, x, n, 1, packed, COLUMNS, y + at, m);
+        for (int64_t p = whole > 0 ? whole : 0; p < before; p++) {
+            NAME(panel)(1, n, x + p * n, n, 1, packed, COLUMNS, part, COLUMNS);
+            memcpy(y + p * m, part, m * sizeof(REAL));
         }
     }
 }
 
-/* y (before, m, after) = sum over n of A x (before, n, after): a panel is COLUMNS columns of one x[p], or of several
- * where they are short */
-static void NAME(middle_mode)(const fb_mode *mode, int64_t before, int64_t after, const REAL *x, REAL *y, REAL *packed)
+/* y (before, m, after) = sum over n of A x (before, n, after): a panel is COLUMNS columns of one x[p], the last one
+ * overlapping the one before */
+static void NAME(wide_mode)(const fb_mode *mode, int64_t before, int64_t after, const REAL *x, REAL *y, REAL *packed)
 {
-    const int64_t m = mode->m, n = mode->n, size_x = n * after, size_y = m * after;
-    const int64_t whole = after - after % COLUMNS, rest = after - whole;
-    const REAL *a = mode->a;
+    const int64_t m = mode->m, n = mode->n;
     /* lines a multiple of 2 KB apart fall into few sets of the cache */
     const int pack = n > 4 && after * sizeof(REAL) % 2048 == 0;
-    for (int64_t p = 0; p < before && whole; p++)
-        for (int64_t q = 0; q < whole; q += COLUMNS) {
-            const REAL *r = x + p * size_x + q;
+    for (int64_t p = 0; p < before; p++, x += n * after, y += m * after)
+        for (int64_t j = 0; j < after; j += COLUMNS) {
+            const int64_t q = j + COLUMNS > after ? after - COLUMNS : j;
             if (pack) {
-                for (int64_t k = 0; k < n; k++) memcpy(packed + k * COLUMNS, r + k * after, 64);
-                NAME(panel)(m, n, a, mode->rs, mode->cs, packed, COLUMNS, y + p * size_y + q, after);
+                for (int64_t k = 0; k < n; k++) memcpy(packed + k * COLUMNS, x + q + k * after, 64);
+                NAME(panel)(m, n, mode->a, mode->rs, mode->cs, packed, COLUMNS, y + q, after);
             } else
-                NAME(panel)(m, n, a, mode->rs, mode->cs, r, after, y + p * size_y + q, after);
+                NAME(panel)(m, n, mode->a, mode->rs, mode->cs, x + q, after, y + q, after);
         }
-    if (!rest)
-        return;
+}
+
+/* The same with fewer columns: a panel is those of several x[p] */
+static void NAME(narrow_mode)(const fb_mode *mode, int64_t before, int64_t after, const REAL *x, REAL *y, REAL *packed)
+{
+    const int64_t m = mode->m, n = mode->n, size_x = n * after, size_y = m * after;
     REAL *part = packed + (n + 1) * COLUMNS;
     const REAL *end_x = x + before * size_x, *end_y = y + before * size_y;
     memset(packed, 0, n * 64);
-    const int64_t most = whole ? 1 : COLUMNS / rest;
+    const int64_t most = COLUMNS / after;
     for (int64_t p = 0; p < before; p += most) {
         const int64_t group = before - p < most ? before - p : most;
         for (int64_t k = 0; k < n; k++)
             for (int64_t g = 0; g < group; g++) {
-                const REAL *from = x + (p + g) * size_x + whole + k * after;
-                REAL *to = packed + k * COLUMNS + g * rest;
+                const REAL *from = x + (p + g) * size_x + k * after;
+                REAL *to = packed + k * COLUMNS + g * after;
                 if (from <= end_x - COLUMNS) /* a whole line at once; the next one is written over what is too much */
                     memcpy(to, from, 64);
                 else
-                    for (int64_t c = 0; c < rest; c++) to[c] = from[c];
+                    for (int64_t c = 0; c < after; c++) to[c] = from[c];
             }
-        NAME(panel)(m, n, a, mode->rs, mode->cs, packed, COLUMNS, part, COLUMNS);
+        NAME(panel)(m, n, mode->a, mode->rs, mode->cs, packed, COLUMNS, part, COLUMNS);
         for (int64_t g = 0; g < group; g++) {
-            REAL *z = y + (p + g) * size_y + whole;
+            REAL *z = y + (p + g) * size_y;
             for (int64_t i = 0; i < m; i++)
-                if (!whole && z + i * after <= end_y - COLUMNS) /* what is too much is written over later */
-                    memcpy(z + i * after, part + i * COLUMNS + g * rest, 64);
+                if (z + i * after <= end_y - COLUMNS) /* what is too much is written over later */
+                    memcpy(z + i * after, part + i * COLUMNS + g * after, 64);
                 else
-                    for (int64_t c = 0; c < rest; c++) z[i * after + c] = part[i * COLUMNS + g * rest + c];
+                    for (int64_t c = 0; c < after; c++) z[i * after + c] = part[i * COLUMNS + g * after + c];
         }
     }
 }
@@ -158,8 +158,8 @@ static int NAME(is_large)(const fb_mode *mode, int64_t before, int64_t after)
 }
 
 /* `count` modes, one after the other, between two buffers; dims are those of the axes from `from` on */
-static void NAME(modes)(const fb_chain *chain, const int *order, int count, int from, int64_t *dims, const REAL *x, REAL *y,
-                        REAL *first, REAL *second, REAL *packed)
+static void NAME(modes)(const fb_chain *chain, const int *order, int count, int from, int64_t *dims, const REAL *x,
+                        REAL *y, REAL *first, REAL *second, REAL *packed)
 {
     for (int t = 0; t < count; t++) {
         const int axis = order[t];
@@ -172,8 +172,10 @@ static void NAME(modes)(const fb_chain *chain, const int *order, int count, int 
             NAME(gemm_mode)(chain->gemm, mode, before, after, x, target);
         else if (after == 1)
             NAME(last_mode)(mode, before, x, target, packed);
+        else if (after < COLUMNS)
+            NAME(narrow_mode)(mode, before, after, x, target, packed);
         else
-            NAME(middle_mode)(mode, before, after, x, target, packed);
+            NAME(wide_mode)(mode, before, after, x, target, packed);
         dims[axis] = mode->m;
         x = target;
     }
