@@ -27,7 +27,7 @@ LAYERS = [
     "composites",
     "operators",
     "blocks rules manifolds",
-    "solvers system scipy lowerings contractions",
+    "solvers system scipy lowerings contractions linear_algebra",
     "directions",
     "forward",
     "jacobian signatures control",

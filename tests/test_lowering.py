@@ -213,7 +213,10 @@ def test_warnings_of_the_example_values_are_not_shown():
 def test_the_table_is_of_numpy_functions():
     own = "fastbs.rules", "fastbs.control"  # indexing, assignment, joining and loops have no function of NumPy's
     assert all(
-        function.__module__.startswith(own) or getattr(np, function.__name__) is function or function is np.divide
+        function.__module__.startswith(own)
+        or getattr(np, function.__name__, None) is function
+        or getattr(np.linalg, function.__name__, None) is function
+        or function is np.divide
         for function in lowering.TABLE
         if hasattr(function, "__module__")
     )

@@ -9,6 +9,7 @@ from collections import OrderedDict
 import numpy as np
 
 from . import contractions as _contractions  # noqa: F401  (completes the table)
+from . import linear_algebra as _linear_algebra  # noqa: F401  (completes the table)
 from . import lowerings as _lowerings  # noqa: F401  (completes the table)
 from ._tape import MISS, BoundPlan, CompiledFunction, Plan
 from ._trace import Traced, node_of, steps, trace

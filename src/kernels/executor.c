@@ -1,6 +1,8 @@
 /* Runs a tape. Everything was checked when the plan was made; nothing is checked here. */
 #include "tape.h"
 
+#include <string.h>
+
 #include "cluster.h"
 #include "functions.h"
 #include "loop.h"
@@ -102,6 +104,56 @@ static void gemv(const fb_instruction *t, fb_view a, fb_view x, fb_view y)
     fb_blas_table[t->dtype].gemv(&trans, &rows, &columns, &alpha, a.p, &lda, x.p, &incx, &beta, y.p, &incy);
 }
 
+static int is_zero(int dtype, const char *p) { return dtype == FB_F32 ? *(const float *)p == 0 : *(const double *)p == 0; }
+
+/* c = its factor, 0 in the other triangle; 0 if it is not positive definite. BLAS sees the transpose of c: its lower
+ * triangle is the upper one there. */
+static int cholesky(const fb_instruction *t, fb_view c, int64_t size)
+{
+    const int64_t n = t->n;
+    char uplo = t->flags & FB_UPPER ? 'L' : 'U';
+    int order = (int)n, ldc = leading(c.rs, n), info = 0;
+    fb_blas_table[t->dtype].potrf(&uplo, &order, c.p, &ldc, &info);
+    for (int64_t i = 0; i < n; i++) {
+        char *const row = c.p + i * c.rs * size;
+        if (t->flags & FB_UPPER)
+            memset(row, 0, (size_t)(i * size));
+        else
+            memset(row + (i + 1) * size, 0, (size_t)((n - i - 1) * size));
+    }
+    return info == 0;
+}
+
+/* c = op(a)^-1 c; 0 if a diagonal element is. BLAS sees C' = C' op(a)'^-1, or a vector as it is. */
+static int triangular(const fb_instruction *t, fb_view a, fb_view c, int64_t size)
+{
+    const int64_t m = t->m, n = t->n;
+    const int a_is_rows = has_unit_lines(a.rs, a.cs, m, m), upper = (t->flags & FB_UPPER) != 0;
+    const int transposed = (t->flags & FB_TRANSPOSED) != 0, is_vector = n == 1;
+    for (int64_t i = 0; i < m && !(t->flags & FB_UNIT); i++)
+        if (is_zero(t->dtype, a.p + i * (a.rs + a.cs) * size))
+            return 0;
+    char side = is_vector ? 'L' : 'R', uplo = upper != a_is_rows ? 'U' : 'L', diag = t->flags & FB_UNIT ? 'U' : 'N';
+    char trans = (transposed != a_is_rows) != !is_vector ? 'T' : 'N';
+    int rows = (int)(is_vector ? m : n), columns = (int)(is_vector ? 1 : m);
+    int lda = leading(a_is_rows ? a.rs : a.cs, m), ldc = is_vector ? rows : leading(c.rs, n);
+    scalar one = as_scalar(t->dtype, 1);
+    fb_blas_table[t->dtype].trsm(&side, &uplo, &trans, &diag, &rows, &columns, &one, a.p, &lda, c.p, &ldc);
+    return 1;
+}
+
+/* Rows of c = a^-1 of them by P a' = L U, which LAPACK sees; 0 if a pivot is. */
+static int solve(const fb_instruction *t, fb_view a, fb_view c, fb_view d)
+{
+    char trans = 'T';
+    int order = (int)t->m, count = (int)t->n, ld = leading(t->m, 1), info = 0;
+    fb_blas_table[t->dtype].getrf(&order, &order, a.p, &ld, (int *)d.p, &info);
+    if (info != 0)
+        return 0;
+    fb_blas_table[t->dtype].getrs(&trans, &order, &count, a.p, &ld, (int *)d.p, c.p, &ld, &info);
+    return 1;
+}
+
 static fb_view matrix(const fb_operand *o, char *const *slots, int64_t size, int64_t i)
 {
     fb_view v = {slots[o->slot] + (o->offset + i * o->bs) * size, o->rs, o->cs};
@@ -165,7 +217,7 @@ const fb_instruction *fb_take_call(const fb_instruction *code, int64_t *at, int6
     if (*at >= count)
         return NULL;
     const fb_instruction *t = code + *at;
-    if (t->opcode == FB_CALL) {
+    if (t->opcode == FB_CALL || t->opcode >= FB_CHOLESKY) { /* NumPy does it, and says what is wrong */
         ++*at;
         return t;
     }
@@ -214,6 +266,7 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **
         }
         const fb_kernels *kernels = fb_kernel_table + t->dtype;
         const int64_t size = itemsize[t->dtype];
+        int done = 1;
         for (int64_t i = 0; i < t->batch; i++) {
             const fb_view a = matrix(&t->a, slots, size, i), b = matrix(&t->b, slots, size, i);
             const fb_view c = matrix(&t->c, slots, size, i);
@@ -232,9 +285,14 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **
             }
             case FB_INNER: kernels->inner(t->m, t->n, a, b, c, t->flags); break;
             case FB_FILL: kernels->fill(t->m, t->n, c); break;
+            case FB_CHOLESKY: done = cholesky(t, c, size); break;
+            case FB_TRIANGULAR: done = triangular(t, a, c, size); break;
+            case FB_SOLVE: done = solve(t, a, c, matrix(&t->d, slots, size, i)); break;
             default: break;
             }
         }
+        if (!done)
+            return at;
         if (t->then >= 0) {
             char *const c = slots[t->c.slot] + t->c.offset * size;
             fb_map_table[t->dtype][t->then](t->batch * t->m * t->n, c, c);

@@ -26,11 +26,14 @@ enum fb_opcode {
     FB_CALL,    /* the caller's: the executor stops in front of it */
     FB_LOOP,    /* instructions that run several times, see loop.h */
     FB_PARALLEL, /* the next m instructions run at the same time, see pool.h */
+    FB_CHOLESKY, /* c (n, n) = its triangular factor, the lower one or, with FB_UPPER, the upper one; by LAPACK */
+    FB_TRIANGULAR, /* c (m, n) = op(a)^-1 c for a triangle a (m, m) of unit lines; by BLAS */
+    FB_SOLVE, /* rows of c (n, m) = a^-1 of them, a (m, m) = its factors, d = pivots, all contiguous; by LAPACK */
     FB_OPCODES
 };
 
 /* op(a) = conj(a) where the flag is set; real dtypes ignore it. */
-enum fb_flag { FB_CONJ_A = 1, FB_CONJ_B = 2 };
+enum fb_flag { FB_CONJ_A = 1, FB_CONJ_B = 2, FB_UPPER = 4, FB_TRANSPOSED = 8, FB_UNIT = 16 };
 
 typedef struct {
     int64_t slot;      /* index into the pointer table */
@@ -75,10 +78,14 @@ typedef struct {
     void (*fill)(int64_t m, int64_t n, fb_view c);
 } fb_kernels;
 
-/* BLAS of one dtype, filled from scipy.linalg.cython_blas. */
+/* BLAS and LAPACK of one dtype, filled from scipy.linalg.cython_blas and cython_lapack, the real ones only. */
 typedef struct {
     void (*gemm)(char *, char *, int *, int *, int *, void *, void *, int *, void *, int *, void *, void *, int *);
     void (*gemv)(char *, int *, int *, void *, void *, int *, void *, int *, void *, void *, int *);
+    void (*trsm)(char *, char *, char *, char *, int *, int *, void *, void *, int *, void *, int *);
+    void (*potrf)(char *, int *, void *, int *, int *);
+    void (*getrf)(int *, int *, void *, int *, int *, int *);
+    void (*getrs)(char *, int *, int *, void *, int *, int *, void *, int *, int *);
 } fb_blas;
 
 extern fb_blas fb_blas_table[FB_DTYPES];
@@ -94,7 +101,7 @@ int fb_blas_is_wider(void);
 const char *fb_choose_kernels(void);
 
 /* Runs code[start:count] on the slots and returns the index of the first instruction that did not run, or not to its
- * end: it stops at a call, and once about `budget` flops are done, so that the caller can look for signals. */
+ * end: it stops at a call, at a matrix that is singular or not positive definite, and once about `budget` flops are done, so that the caller can look for signals. */
 int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget);
 
 #endif

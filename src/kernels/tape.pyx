@@ -16,7 +16,8 @@ from libc.string cimport memcpy
 
 cimport numpy as cnp
 import numpy as np
-from scipy.linalg.cython_blas cimport cgemm, cgemv, dgemm, dgemv, sgemm, sgemv, zgemm, zgemv
+from scipy.linalg.cython_blas cimport cgemm, cgemv, dgemm, dgemv, dtrsm, sgemm, sgemv, strsm, zgemm, zgemv
+from scipy.linalg.cython_lapack cimport dgetrf, dgetrs, dpotrf, sgetrf, sgetrs, spotrf
 
 cnp.import_array()
 
@@ -34,10 +35,14 @@ cdef extern from "tape.h" nogil:
         double alpha, beta, cost
         fb_operand a, b, c, d
         const void *detail
-    int FB_CLUSTER, FB_CALL, FB_LOOP
+    int FB_CLUSTER, FB_CALL, FB_LOOP, FB_CHOLESKY
     ctypedef struct fb_blas:
         void *gemm
         void *gemv
+        void *trsm
+        void *potrf
+        void *getrf
+        void *getrs
     fb_blas fb_blas_table[4]
     const char *fb_choose_kernels()
     int fb_blas_is_wider()
@@ -95,6 +100,14 @@ fb_blas_table[0].gemm = <void *> sgemm
 fb_blas_table[0].gemv = <void *> sgemv
 fb_blas_table[1].gemm = <void *> dgemm
 fb_blas_table[1].gemv = <void *> dgemv
+fb_blas_table[0].trsm = <void *> strsm
+fb_blas_table[0].potrf = <void *> spotrf
+fb_blas_table[0].getrf = <void *> sgetrf
+fb_blas_table[0].getrs = <void *> sgetrs
+fb_blas_table[1].trsm = <void *> dtrsm
+fb_blas_table[1].potrf = <void *> dpotrf
+fb_blas_table[1].getrf = <void *> dgetrf
+fb_blas_table[1].getrs = <void *> dgetrs
 fb_blas_table[2].gemm = <void *> cgemm
 fb_blas_table[2].gemv = <void *> cgemv
 fb_blas_table[3].gemm = <void *> zgemm
@@ -309,7 +322,7 @@ cdef int fill_code(fb_instruction *code, list instructions, list calls) except -
             t.detail = new_cluster(t.dtype, detail)
         elif t.opcode == FB_LOOP:
             t.detail = new_loop(detail, calls)
-        elif t.opcode == FB_CALL:
+        elif t.opcode == FB_CALL or t.opcode >= FB_CHOLESKY:
             t.k = len(calls)
             calls.append(detail)
     return 0
@@ -492,8 +505,9 @@ cdef class Tape:
         cdef list objects
         self.set_constants(slots)
         if self.cost < SMALL:
-            fb_run(self.code, 0, self.count, slots, &budget)
-            return 0
+            at = fb_run(self.code, 0, self.count, slots, &budget)
+            if at >= self.count:
+                return 0
         objects = [None] * self.n_objects
         while True:
             call = fb_take_call(self.code, &at, self.count, slots)

@@ -9,7 +9,7 @@ from .._trace import Traced, node_of, steps, trace
 from .arena import place
 from .clusters import AXES, CONSTANT, DIRECT, FIXED, LOAD, TYPES
 from .loops import pruned
-from .lowering import CALL, CLUSTER, KERNEL_DTYPES, LOOP, Lowering, NotLowerable, Object, walk
+from .lowering import CALL, CLUSTER, FACTORED, KERNEL_DTYPES, LOOP, Lowering, NotLowerable, Object, walk
 from .program import from_nodes
 from .simplify import common_subexpressions, simplify
 from .states import known_states
@@ -245,7 +245,7 @@ class Slots:
         return slot, move.by, move.step, *map(self.place, (move.base, move.first, move.last))
 
 
-DETAILS = {CLUSTER: Slots.cluster, CALL: Slots.call, LOOP: Slots.loop}
+DETAILS = {CLUSTER: Slots.cluster, LOOP: Slots.loop} | dict.fromkeys((CALL, *FACTORED), Slots.call)
 
 
 def lifetimes(code):

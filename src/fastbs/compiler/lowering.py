@@ -19,13 +19,16 @@ from .program import INPUT, Step
 from .views import Buffer, View, contiguous, has_lines, has_unit_lines, merge
 
 __all__ = [
-    "CALLED", "KERNEL_DTYPES", "PLACES", "SCATTERS", "SEVERAL", "TABLE", "VIEWS", "VIEW_CONDITIONS", "BodyCode",
-    "CallCode", "Instruction", "LoopCode", "Lowering", "Move", "NotLowerable", "Object", "Product", "Scatter", "walk",
+    "CALLED", "CHOLESKY", "FACTORED", "KERNEL_DTYPES", "LARGEST", "PLACES", "SCATTERS", "SEVERAL", "SOLVE", "TABLE",
+    "TRANSPOSED", "TRIANGULAR", "UNIT", "UPPER", "VIEWS", "VIEW_CONDITIONS", "BodyCode", "CallCode", "Instruction",
+    "LoopCode", "Lowering", "Move", "NotLowerable", "Object", "Product", "Scatter", "walk",
 ]  # fmt: skip
 
 KERNEL_DTYPES = {np.dtype(t): i for i, t in enumerate((np.float32, np.float64, np.complex64, np.complex128))}
 
 COPY, AXPBY, MUL, DIV, GEMM, GEMV, PRODUCT, INNER, FILL, CLUSTER, CALL, LOOP, PARALLEL = range(13)
+CHOLESKY, TRIANGULAR, SOLVE = FACTORED = range(13, 16)
+UPPER, TRANSPOSED, UNIT = 4, 8, 16
 BY_STEP, BY_PARITY, BY_SOURCE, BY_TARGET = range(4)  # as in loop.h
 CONJ_A, CONJ_B = 1, 2
 
@@ -71,8 +74,8 @@ class Instruction:
         named = [operand[0] for operand in (self.a, self.b, self.c, self.d) if operand is not None]
         if self.opcode == CLUSTER:
             named = [access.view.buffer for access in self.detail.accesses if access.view is not None]
-        elif self.opcode == CALL:
-            named = [value.buffer for value in (*self.detail.arguments, self.detail.result) if type(value) is View]
+        elif self.opcode == CALL or self.opcode in FACTORED:
+            named += [value.buffer for value in (*self.detail.arguments, self.detail.result) if type(value) is View]
         elif self.opcode == LOOP:
             named = self.detail.buffers
         return named
@@ -289,7 +292,7 @@ class Lowering:
             or len(code.operations) != 1
             or code.operations[0][0] >= len(FUNCTIONS)
             or last is None
-            or last.opcode in (CLUSTER, CALL, LOOP)
+            or last.opcode in (CLUSTER, CALL, LOOP, *FACTORED)
             or last.then >= 0
         ):
             return False
@@ -652,6 +655,18 @@ class Lowering:
 
     def call(self, step):
         """A step that Python runs, with copies of its arguments."""
+        code = self.call_code(step)
+        self.emit_call(code)
+        return code.result
+
+    def factored(self, opcode, step, a, c, m, n, flags=0, cost=0.0, d=None):
+        """A factorization or a solve in place, which NumPy repeats where the matrix is singular, and so says it."""
+        a, c, d = ((v.buffer, v.offset, *v.strides[-2:], 0) if v is not None else None for v in (a, c, d))
+        self.emit(opcode, step.dtype, m, n, 1, a, None, c, 1.0, 0.0, 1, flags, cost, d)
+        self.code[-1].detail = self.call_code(step)
+
+    def call_code(self, step):
+        """What Python is told of a step."""
         if not self.calls:
             raise NotLowerable(f"no kernel for {step.function}")
         arguments = []
@@ -667,8 +682,7 @@ class Lowering:
         else:
             result = self.destination(step)
         function = CALLED.get(step.function, step.function)
-        self.emit_call(CallCode(function, arguments, step.keywords, result, step.where))
-        return result
+        return CallCode(function, arguments, step.keywords, result, step.where)
 
     def emit_call(self, code):
         if not self.calls:

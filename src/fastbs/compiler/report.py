@@ -4,7 +4,10 @@ from .lowering import CALL, CLUSTER, LOOP, PARALLEL, walk
 
 __all__ = ["Report"]
 
-NAMES = ["copy", "axpby", "multiply", "divide", "gemm", "gemv", "product", "inner", "fill", "cluster", "call"]
+NAMES = [
+    "copy", "axpby", "multiply", "divide", "gemm", "gemv", "product", "inner", "fill", "cluster", "call", "loop",
+    "parallel", "cholesky", "triangular solve", "solve",
+]  # fmt: skip
 
 
 class Report:
