@@ -57,6 +57,7 @@ typedef struct {
 
 extern const fb_block_kernels fb_blocks_base[FB_ELEMENTS];
 extern const fb_block_kernels fb_blocks_avx2[FB_ELEMENTS];
+extern const fb_block_kernels fb_blocks_avx512[FB_ELEMENTS]; /* for many columns, the others as AVX2 */
 
 /* The kernels of this CPU. */
 const fb_block_kernels *fb_choose_blocks(int element);

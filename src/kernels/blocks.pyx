@@ -256,7 +256,7 @@ cdef class Sweep:
         cdef const fb_block_kernels *kernels = fb_choose_blocks(self.element)
         cdef double work = <double> self.m * self.m * A.r * 2 + 4 * self.m * A.r + 4
         cdef int64_t at = 0, step, s, singular = 0
-        cdef char local[3 * 64 * 17 + 64]
+        cdef char local[3 * 128 * 17 + 64]
         cdef void *block = NULL
         cdef void *space = local
         cdef fb_system own

@@ -11,6 +11,8 @@
 #pragma GCC target("avx2,fma")
 #endif
 #define TABLE fb_blocks_avx2
+#define TILE_BYTES 32
+#define WIDE_ONLY 0
 #define COMPILED_IN 1
 #include "blocks_impl.h"
 #if defined(__clang__)

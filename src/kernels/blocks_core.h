@@ -93,6 +93,19 @@ INLINE void NAME(contiguous_columns)(const int g, const int add, int64_t n, cons
 #define VECTOR_ROWS
 #endif
 
+/* The next rows come from memory while these are computed with: a line of the cache for every step. */
+#if WAY == TILE && GROUP == 8
+#define FETCHING                                                                                                       \
+    const STORED *next = a + g * rs;                                                                                   \
+    const int64_t within = cs == 1 ? g - 1 : 0;
+#define FETCH                                                                                                          \
+    if (g == GROUP)                                                                                                    \
+        __builtin_prefetch(next + (j & within) * rs + (j & ~within) * cs);
+#else
+#define FETCHING
+#define FETCH
+#endif
+
 /* s (g) += or -= A (g, n) x (n) */
 INLINE void NAME(rows)(const int g, const int add, int64_t n, BLOCK, const E *x, E *s)
 {
@@ -101,8 +114,10 @@ INLINE void NAME(rows)(const int g, const int add, int64_t n, BLOCK, const E *x,
     VECTOR_ROWS
     UNROLL
     for (int i = 0; i < g; i++) sum[i] = s[i];
+    FETCHING
     for (int64_t j = 0; j < n; j++) {
         const E y = x[j];
+        FETCH
         UNROLL
         for (int i = 0; i < g; i++) {
             const STORED e = ELEMENT(a + i * rs + j * cs);
@@ -116,8 +131,15 @@ INLINE void NAME(rows)(const int g, const int add, int64_t n, BLOCK, const E *x,
     for (int i = 0; i < g; i++) s[i] = sum[i];
 }
 
-/* f(g) for groups of 4, 2 and 1 rows until `done` is m */
+/* f(g) for groups of rows until `done` is m */
+#if WAY == TILE && GROUP == 8
+#define EIGHT(f)                                                                                                       \
+    for (; done + 8 <= m; done += 8) f(8);
+#else
+#define EIGHT(f)
+#endif
 #define EACH_GROUP(f)                                                                                                  \
+    EIGHT(f)                                                                                                           \
     for (; done + 4 <= m; done += 4) f(4);                                                                             \
     for (; done + 2 <= m; done += 2) f(2);                                                                             \
     for (; done < m; done += 1) f(1);
@@ -127,7 +149,7 @@ INLINE void NAME(product_of)(const int add, int64_t m, int64_t n, BLOCK, const E
 {
     int64_t done = 0;
 #define PRODUCT(g) NAME(rows)(g, add, n, a + done * rs, rs, cs, sign, x, s + done)
-#if GROUP == 8
+#if WAY == ONE && GROUP == 8
     for (; done + 8 <= m; done += 8) PRODUCT(8);
 #endif
     EACH_GROUP(PRODUCT)
@@ -266,6 +288,18 @@ INLINE int NAME(triangle_by_columns)(const int upper, const int kind, int64_t m,
 /* s (m) becomes T^-1 s for a triangle T (m, m); 1 if its diagonal has a zero */
 static int NAME(triangle)(const int upper, const int kind, int64_t m, BLOCK, E *s)
 {
+#if WAY == TILE
+    if (m > 2 * PANEL) { /* its columns in panels, whose rows of s stay in the first cache */
+        int zero = 0;
+        for (int64_t done = 0, g; done < m; done += g) {
+            g = m - done < 2 * PANEL ? m - done : PANEL;
+            const int64_t first = upper ? m - done - g : done, other = upper ? 0 : first + g;
+            zero |= NAME(triangle)(upper, kind, g, a + first * (rs + cs), rs, cs, sign, s + first);
+            NAME(product)(0, m - done - g, g, a + other * rs + first * cs, rs, cs, sign, s + first, s + other);
+        }
+        return zero;
+    }
+#endif
 #define CASE(rs, cs)                                                                                                   \
     if (kind == IS_UNIT)                                                                                               \
         return upper ? NAME(triangle_of)(1, IS_UNIT, m, a, rs, cs, sign, s)                                            \
@@ -293,6 +327,9 @@ static int NAME(triangle)(const int upper, const int kind, int64_t m, BLOCK, E *
 }
 
 #undef EACH_GROUP
+#undef EIGHT
+#undef FETCH
+#undef FETCHING
 #undef VECTOR_ROWS
 #undef E
 #undef ELEMENT

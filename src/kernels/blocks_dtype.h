@@ -48,6 +48,7 @@ INLINE REAL NAME2(minus)(REAL a, REAL b) { return a - b; }
 INLINE REAL NAME2(reciprocal)(REAL t) { return 1 / t; }
 #endif
 
+#if !WIDE_ONLY
 /* One column */
 
 #define NAME(f) PASTE(one_##f, DTYPE)
@@ -74,14 +75,15 @@ INLINE void NAME(store)(STORED *p, int64_t stride, int64_t width, const STORED *
 #undef GROUP
 #undef WAY
 #undef NAME
+#endif
 
 /* Several columns in vectors */
 
 #if defined(__GNUC__)
 #define NAME(f) PASTE(tile_##f, DTYPE)
-typedef REAL NAME(vector) __attribute__((vector_size(32)));
-typedef REAL NAME(loose) __attribute__((vector_size(32), aligned(sizeof(REAL)), may_alias)); /* anywhere in memory */
-#define LENGTH ((int64_t)(32 / sizeof(REAL)))
+typedef REAL NAME(vector) __attribute__((vector_size(TILE_BYTES)));
+typedef REAL NAME(loose) __attribute__((vector_size(TILE_BYTES), aligned(sizeof(REAL)), may_alias)); /* anywhere */
+#define LENGTH ((int64_t)(TILE_BYTES / sizeof(REAL)))
 #if COMPLEX
 typedef struct {
     NAME(vector) re, im;
@@ -105,6 +107,10 @@ typedef struct {
     NAME(vector) p, q;
 } NAME(tile);
 #define WIDTH (2 * LENGTH)
+typedef union {
+    REAL columns[2 * TILE_BYTES / sizeof(REAL)];
+    NAME(tile) tile;
+} NAME(part);
 INLINE void NAME(load)(const REAL *p, int64_t stride, int64_t width, NAME(tile) *e)
 {
     if (stride == 1 && width == WIDTH) {
@@ -112,13 +118,9 @@ INLINE void NAME(load)(const REAL *p, int64_t stride, int64_t width, NAME(tile) 
         e->q = *(const NAME(loose) *)(p + LENGTH);
         return;
     }
-    if (width < WIDTH)
-        *e = (NAME(tile)){{0}, {0}};
-    for (int64_t c = 0; c < width; c++)
-        if (c < LENGTH)
-            e->p[c] = p[c * stride];
-        else
-            e->q[c - LENGTH] = p[c * stride];
+    NAME(part) part = {{0}};
+    for (int64_t c = 0; c < width; c++) part.columns[c] = p[c * stride];
+    *e = part.tile;
 }
 INLINE void NAME(store)(REAL *p, int64_t stride, int64_t width, const NAME(tile) *e)
 {
@@ -127,11 +129,16 @@ INLINE void NAME(store)(REAL *p, int64_t stride, int64_t width, const NAME(tile)
         *(NAME(loose) *)(p + LENGTH) = e->q;
         return;
     }
-    for (int64_t c = 0; c < width; c++) p[c * stride] = c < LENGTH ? e->p[c] : e->q[c - LENGTH];
+    const NAME(part) part = {.tile = *e};
+    for (int64_t c = 0; c < width; c++) p[c * stride] = part.columns[c];
 }
 #endif
 #define WAY TILE
+#if TILE_BYTES == 64 && !COMPLEX
+#define GROUP 8
+#else
 #define GROUP 4
+#endif
 #include "blocks_core.h"
 #define COLUMN NAME(tile)
 #include "blocks_sweep.h"
@@ -141,6 +148,7 @@ INLINE void NAME(store)(REAL *p, int64_t stride, int64_t width, const NAME(tile)
 #undef NAME
 #endif
 
+#if !WIDE_ONLY
 /* One column and a block size that is known: all in registers */
 
 #if !COMPLEX && COMPILED_IN
@@ -229,6 +237,7 @@ static int64_t NAME2(cholesky)(int64_t m, const void *a_, int64_t rs, int64_t cs
     }
     return 0;
 }
+#endif
 
 /* The sweeps */
 
@@ -239,6 +248,23 @@ static int64_t NAME2(cholesky)(int64_t m, const void *a_, int64_t rs, int64_t cs
 #define WIDTH 1
 #endif
 
+#if WIDE_ONLY
+/* Where vectors of half the length hold all columns, those kernels are faster. */
+#define HALF(f) fb_blocks_avx2[INDEX].f
+#define NARROW (WIDTH / 2)
+
+INLINE fb_system NAME2(last_columns)(const fb_system *A, int64_t first)
+{
+    fb_system own = *A;
+    own.r = A->r - first;
+    own.b.a = (STORED *)A->b.a + first * A->b.cs;
+    own.x.a = (STORED *)A->x.a + first * A->x.cs;
+    return own;
+}
+#else
+#define NARROW 1
+#endif
+
 static int64_t NAME2(solve_wide)(const fb_system *A, int64_t start, int64_t stop, void *work)
 {
     /* as many blocks at once as stay in the second level cache for all columns */
@@ -246,14 +272,33 @@ static int64_t NAME2(solve_wide)(const fb_system *A, int64_t start, int64_t stop
     int64_t singular = 0;
     for (int64_t from = start; from < stop && !singular; from += run) {
         const int64_t to = from + run < stop ? from + run : stop;
-        for (int64_t c = 0; c < A->r && !singular; c += WIDTH)
-            singular = WIDE(solve)(A, from, to, c, A->r - c < WIDTH ? A->r - c : WIDTH, work);
+        for (int64_t c = 0, width; c < A->r && !singular; c += width) {
+            width = A->r - c < WIDTH ? A->r - c : WIDTH;
+#if WIDE_ONLY
+            if (width <= NARROW) {
+                const fb_system own = NAME2(last_columns)(A, c);
+                singular = HALF(solve)(&own, from, to, work);
+                continue;
+            }
+#endif
+#if defined(__GNUC__) && !COMPLEX
+            if (A->m == 1 && A->diagonal <= FB_UPPER && A->o.a && A->b.cs == 1 && A->x.cs == 1 && width == WIDTH) {
+                singular = WIDE(solve_1)(A, from, to, c, work);
+                continue;
+            }
+#endif
+            singular = WIDE(solve)(A, from, to, c, width, work);
+        }
     }
     return singular;
 }
 
 static int64_t NAME2(solve)(const fb_system *A, int64_t start, int64_t stop, void *work)
 {
+#if WIDE_ONLY
+    if (A->r <= NARROW)
+        return HALF(solve)(A, start, stop, work);
+#else
 #if !COMPLEX && COMPILED_IN
     const PASTE(fixed_sweep, DTYPE) sweep = PASTE(fixed_find, DTYPE)(A);
     if (sweep)
@@ -261,6 +306,7 @@ static int64_t NAME2(solve)(const fb_system *A, int64_t start, int64_t stop, voi
 #endif
     if (A->r == 1)
         return PASTE(one_solve, DTYPE)(A, start, stop, 0, 1, work);
+#endif
     return NAME2(solve_wide)(A, start, stop, work);
 }
 
@@ -277,6 +323,10 @@ INLINE fb_system NAME2(system)(const fb_system *A, const fb_lanes *lanes, int64_
 
 static int64_t NAME2(solve_many)(const fb_system *A, const fb_lanes *lanes, int64_t first, int64_t last, void *work)
 {
+#if WIDE_ONLY
+    if (A->r <= NARROW)
+        return HALF(solve_many)(A, lanes, first, last, work);
+#endif
     for (; first < last; first++) {
         const fb_system own = NAME2(system)(A, lanes, first);
         const int64_t singular = NAME2(solve)(&own, 0, A->n, work);
@@ -288,19 +338,47 @@ static int64_t NAME2(solve_many)(const fb_system *A, const fb_lanes *lanes, int6
 
 static void NAME2(multiply)(const fb_system *A, int64_t start, int64_t stop, void *work)
 {
-    if (A->r == 1) {
+    if (A->r <= NARROW) {
+#if WIDE_ONLY
+        HALF(multiply)(A, start, stop, work);
+#else
         PASTE(one_multiply, DTYPE)(A, start, stop, 0, 1, work);
+#endif
         return;
     }
     const int64_t run = 1 + 131072 / ((int64_t)sizeof(STORED) * (A->m * (A->m + 2 * A->r) + 1));
-    for (int64_t from = start; from < stop; from += run)
-        for (int64_t c = 0; c < A->r; c += WIDTH)
-            WIDE(multiply)(A, from, from + run < stop ? from + run : stop, c, A->r - c < WIDTH ? A->r - c : WIDTH,
-                           work);
+    for (int64_t from = start; from < stop; from += run) {
+        const int64_t to = from + run < stop ? from + run : stop;
+        for (int64_t c = 0, width; c < A->r; c += width) {
+            width = A->r - c < WIDTH ? A->r - c : WIDTH;
+#if WIDE_ONLY
+            if (width <= NARROW) {
+                const fb_system own = NAME2(last_columns)(A, c);
+                HALF(multiply)(&own, from, to, work);
+                continue;
+            }
+#endif
+            WIDE(multiply)(A, from, to, c, width, work);
+        }
+    }
 }
+
+#if WIDE_ONLY
+static int64_t NAME2(lu)(int64_t m, const void *a, int64_t rs, int64_t cs, void *f, int32_t *pivots)
+{
+    return HALF(lu)(m, a, rs, cs, f, pivots);
+}
+
+static int64_t NAME2(cholesky)(int64_t m, const void *a, int64_t rs, int64_t cs, void *f, void *work)
+{
+    return HALF(cholesky)(m, a, rs, cs, f, work);
+}
+#undef HALF
+#endif
 
 #define KERNELS_OF(d) {solve_##d, solve_many_##d, multiply_##d, lu_##d, cholesky_##d}
 
+#undef NARROW
 #undef WIDE
 #undef WIDTH
 #undef LENGTH

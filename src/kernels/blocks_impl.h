@@ -1,5 +1,9 @@
-/* The kernels of one instruction set, for four dtypes. Before including: TABLE, and COMPILED_IN,
- * whether there are sweeps for single block sizes: they take minutes to compile. */
+/* The kernels of one instruction set, for four dtypes. Before including:
+ *   TABLE        the name of the table
+ *   TILE_BYTES   the length of vectors of columns
+ *   COMPILED_IN  whether there are sweeps for single block sizes: they take minutes to compile
+ *   WIDE_ONLY    whether few columns are left to the kernels for AVX2
+ */
 #include <math.h>
 #include <string.h>
 
@@ -22,6 +26,7 @@
 /* triangles: with ones on the diagonal, with pivots there, with their reciprocals */
 enum { IS_UNIT, DIVIDED, RECIPROCALS };
 
+#define PANEL 64 /* columns of a triangle at a time */
 #define UNROLL _Pragma("GCC unroll 8")
 
 #define REAL float
@@ -29,12 +34,16 @@ enum { IS_UNIT, DIVIDED, RECIPROCALS };
 #define SCALE 1.0995116e12f
 #define COMPLEX 0
 #define DTYPE f32
+#define INDEX FB_F32
 #include "blocks_dtype.h"
+#undef INDEX
 #undef COMPLEX
 #undef DTYPE
 #define COMPLEX 1
 #define DTYPE c64
+#define INDEX FB_C64
 #include "blocks_dtype.h"
+#undef INDEX
 #undef COMPLEX
 #undef DTYPE
 #undef REAL
@@ -46,12 +55,16 @@ enum { IS_UNIT, DIVIDED, RECIPROCALS };
 #define SCALE 1.2676506002282294e30
 #define COMPLEX 0
 #define DTYPE f64
+#define INDEX FB_F64
 #include "blocks_dtype.h"
+#undef INDEX
 #undef COMPLEX
 #undef DTYPE
 #define COMPLEX 1
 #define DTYPE c128
+#define INDEX FB_C128
 #include "blocks_dtype.h"
+#undef INDEX
 #undef COMPLEX
 #undef DTYPE
 

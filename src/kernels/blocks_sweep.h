@@ -73,11 +73,54 @@ static int64_t NAME(solve)(const fb_system *A, int64_t start, int64_t stop, int6
 }
 
 #if WAY == TILE && !COMPLEX
+/* m = 1 and WIDTH columns side by side: x_k = (1 / d_k) b_k - (o_k / d_k) x_{k-1}, quotients ahead of the chain */
+#define AHEAD 128
+static int64_t NAME(solve_1)(const fb_system *A, int64_t start, int64_t stop, int64_t column, void *work)
+{
+    const int64_t bs = A->b.step, xs = A->x.step, ds = A->d.step, os = A->o.step;
+    const REAL *o = A->o.a, *b = (const REAL *)A->b.a + start * bs + column;
+    REAL *x = (REAL *)A->x.a + start * xs + column;
+    REAL inverse[AHEAD], quotient[AHEAD];
+    E last = {{0}, {0}}, own;
+    if (start > 0)
+        NAME(load)(x - xs, 1, WIDTH, &last);
+    for (int64_t from = start; from < stop; from += AHEAD) {
+        const int64_t count = stop - from < AHEAD ? stop - from : AHEAD, known = from == 0; /* nothing is beside it */
+        const REAL *d = (const REAL *)A->d.a + from * ds;
+        int fine = 1;
+        for (int64_t k = 0; k < count; k++) {
+            const REAL t = A->diagonal == FB_UNIT ? 1 : d[k * ds];
+            fine &= t >= TINY || t <= -TINY;
+            inverse[k] = 1 / t;
+        }
+        if (known)
+            quotient[0] = 0;
+        for (int64_t k = known; k < count; k++) quotient[k] = o[(from + k - 1) * os] * inverse[k];
+        if (!fine) {
+            const int64_t singular = NAME(solve)(A, from, from + count, column, WIDTH, work);
+            if (singular)
+                return singular;
+            b += count * bs;
+            x += count * xs;
+            NAME(load)(x - xs, 1, WIDTH, &last);
+            continue;
+        }
+        for (int64_t k = 0; k < count; k++, b += bs, x += xs) {
+            NAME(load)(b, 1, WIDTH, &own);
+            last.p = own.p * inverse[k] - last.p * quotient[k];
+            last.q = own.q * inverse[k] - last.q * quotient[k];
+            NAME(store)(x, 1, WIDTH, &last);
+        }
+    }
+    return 0;
+}
+#undef AHEAD
+
 /* y = A x (m, WIDTH) of contiguous rows, without copies */
 INLINE void NAME(product_in_place)(const int g, int64_t n, const REAL *a, int64_t rs, int64_t cs, const REAL *x,
                                    int64_t xs, REAL *y, int64_t ys)
 {
-    E sum[4], e;
+    E sum[GROUP], e;
     UNROLL
     for (int i = 0; i < g; i++) sum[i] = (E){{0}, {0}};
     for (int64_t j = 0; j < n; j++) {
@@ -102,6 +145,8 @@ static void NAME(multiply_in_place)(const fb_system *A, int64_t k, int64_t colum
     const REAL *a = (const REAL *)A->d.a + k * A->d.step, *x = (const REAL *)A->b.a + k * A->b.step + column;
     REAL *y = (REAL *)A->x.a + k * A->x.step + column;
     int64_t i = 0;
+    for (; GROUP == 8 && i + 8 <= m; i += 8)
+        NAME(product_in_place)(GROUP, m, a + i * rs, rs, cs, x, A->b.rs, y + i * ys, ys);
     for (; i + 4 <= m; i += 4)
         NAME(product_in_place)(4, m, a + i * rs, rs, cs, x, A->b.rs, y + i * ys, ys);
     for (; i < m; i++)
