@@ -67,6 +67,19 @@ def test_against_mpmath(kind):
     check_in_50_digits(dense, fb.Triangular.from_arrays(array, 2, "U", kind).solve(b), b)
 
 
+@pytest.mark.parametrize("uplo", ["L", "U"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_large_triangles(dtype, uplo):
+    """Longer than the panels of the kernels."""
+    rng = np.random.default_rng(4)
+    array, dense = random_triangle(rng, 53, 5, dtype, uplo, "lower" if uplo == "L" else "upper")
+    for order, r in itertools.product("CF", (1, 16, 37)):
+        A = fb.Triangular.from_arrays(np.asarray(array, order=order), 5, uplo, "lower" if uplo == "L" else "upper")
+        b = random_array(rng, (265, r), dtype)
+        assert backward_error(dense, A.solve(b), b) <= 10 * 265 * np.finfo(dtype).eps
+        assert backward_error(dense.T, A.T.solve(b), b) <= 10 * 265 * np.finfo(dtype).eps
+
+
 def test_lists_promotion_and_overwriting():
     rng = np.random.default_rng(1)
     array, dense = random_triangle(rng, 3, 2, "float32", "L", "general")

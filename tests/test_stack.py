@@ -82,6 +82,22 @@ def test_solves_as_dense(dtype, uplo, kind):
                     check_solve(view, D, random_array(rng, shape, dtype), n, m)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_any_number_of_columns(dtype, kind):
+    """Tiles of every width, whole and in part, in both memory orders."""
+    rng = np.random.default_rng(5)
+    n = 3
+    for m, order in itertools.product((1, 5, 12), "CF"):
+        diag, off = random_blocks(rng, n, m, dtype, kind)
+        A, dense = matrix_of(diag, off, "L", kind), dense_of(diag, off, "L", kind, n, m)
+        for r in (2, 8, 9, 16, 20, 33, 45):
+            b = np.asarray(random_array(rng, (n * m, r), dtype), order=order)
+            check_solve(A, dense, b, n, m)
+            tolerance = 100 * np.finfo(dtype).eps * np.abs(dense).sum(1).max() * np.abs(b).max()
+            np.testing.assert_allclose(A @ b, dense @ b, rtol=0, atol=tolerance)
+
+
 def turned(solver, dense):
     """Itself, its transpose, its adjoint and its conjugate, each with the dense matrix."""
     return (solver, dense), (solver.T, dense.T), (solver.H, dense.conj().T), (solver.H.T, dense.conj())

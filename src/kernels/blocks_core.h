@@ -93,6 +93,9 @@ INLINE void NAME(contiguous_columns)(const int g, const int add, int64_t n, cons
 #define VECTOR_ROWS
 #endif
 
+/* The element in row i of a column: few strides and two pointers, so that addresses need no registers of their own */
+#define OF_ROW(i) (((i) < 4 ? upper : lower) + ((i) % 4 == 3 ? rs3 : (i) % 4 * rs))
+
 /* The next rows come from memory while these are computed with: a line of the cache for every step. */
 #if WAY == TILE && GROUP == 8
 #define FETCHING                                                                                                       \
@@ -114,13 +117,15 @@ INLINE void NAME(rows)(const int g, const int add, int64_t n, BLOCK, const E *x,
     VECTOR_ROWS
     UNROLL
     for (int i = 0; i < g; i++) sum[i] = s[i];
+    const STORED *upper = a, *lower = a + 4 * rs;
+    const int64_t rs3 = 3 * rs;
     FETCHING
-    for (int64_t j = 0; j < n; j++) {
+    for (int64_t j = 0; j < n; j++, upper += cs, lower += cs) {
         const E y = x[j];
         FETCH
         UNROLL
         for (int i = 0; i < g; i++) {
-            const STORED e = ELEMENT(a + i * rs + j * cs);
+            const STORED e = ELEMENT(OF_ROW(i));
             if (add)
                 ADD_PRODUCT(sum[i], e, y);
             else

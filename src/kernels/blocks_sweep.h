@@ -116,26 +116,30 @@ static int64_t NAME(solve_1)(const fb_system *A, int64_t start, int64_t stop, in
 }
 #undef AHEAD
 
-/* y = A x (m, WIDTH) of contiguous rows, without copies */
+/* y (g, WIDTH) = A x of contiguous rows, without copies */
 INLINE void NAME(product_in_place)(const int g, int64_t n, const REAL *a, int64_t rs, int64_t cs, const REAL *x,
                                    int64_t xs, REAL *y, int64_t ys)
 {
     E sum[GROUP], e;
+    const REAL *upper = a, *lower = a + 4 * rs; /* see OF_ROW */
+    const int64_t rs3 = 3 * rs;
     UNROLL
     for (int i = 0; i < g; i++) sum[i] = (E){{0}, {0}};
-    for (int64_t j = 0; j < n; j++) {
-        e.p = *(const NAME(loose) *)(x + j * xs);
-        e.q = *(const NAME(loose) *)(x + j * xs + LENGTH);
+    for (int64_t j = 0; j < n; j++, x += xs, upper += cs, lower += cs) {
+        e.p = *(const NAME(loose) *)x;
+        e.q = *(const NAME(loose) *)(x + LENGTH);
         UNROLL
         for (int i = 0; i < g; i++) {
-            sum[i].p += a[i * rs + j * cs] * e.p;
-            sum[i].q += a[i * rs + j * cs] * e.q;
+            const REAL t = *OF_ROW(i);
+            sum[i].p += t * e.p;
+            sum[i].q += t * e.q;
         }
     }
     UNROLL
     for (int i = 0; i < g; i++) {
-        *(NAME(loose) *)(y + i * ys) = sum[i].p;
-        *(NAME(loose) *)(y + i * ys + LENGTH) = sum[i].q;
+        *(NAME(loose) *)y = sum[i].p;
+        *(NAME(loose) *)(y + LENGTH) = sum[i].q;
+        y += ys;
     }
 }
 
