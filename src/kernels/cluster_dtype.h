@@ -71,7 +71,7 @@ static void NAME(micro)(int op, int64_t n, const REAL *a, const REAL *b, const R
         break;
         MICRO_OPERATIONS(LOOP)
 #undef LOOP
-    default: fb_map_table[DTYPE][op](n, a, d);
+    default: fb_run_map(DTYPE, op, n, a, d);
     }
 }
 
@@ -167,17 +167,19 @@ REDUCE(total_of_many, 0, p + q)
 REDUCE(greatest, -(REAL)INFINITY, q > p || q != q ? q : p)
 REDUCE(least, (REAL)INFINITY, q < p || q != q ? q : p)
 
-/* the sum of n contiguous elements; of few in four partial sums, which stay in registers */
+/* the sum of n contiguous elements; of not so many in eight partial sums, which stay in registers */
 INLINE REAL NAME(total)(int64_t n, const REAL *x)
 {
-    if (n >= PARTS)
+    if (n >= 8 * PARTS)
         return NAME(total_of_many)(n, x);
-    REAL s[4] = {0, 0, 0, 0};
+    REAL s[8] = {0, 0, 0, 0, 0, 0, 0, 0};
     int64_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (int j = 0; j < 4; j++) s[j] += x[i + j];
+    for (; i + 8 <= n; i += 8)
+        for (int j = 0; j < 8; j++) s[j] += x[i + j];
     for (; i < n; i++) s[0] += x[i];
-    return (s[0] + s[1]) + (s[2] + s[3]);
+    for (int half = 4; half >= 1; half /= 2)
+        for (int j = 0; j < half; j++) s[j] += s[j + half];
+    return s[0];
 }
 
 INLINE REAL NAME(reduced)(int kind, int64_t n, const REAL *x)
@@ -238,13 +240,18 @@ static void NAME(cluster_of_one)(const fb_cluster *t, char *const *slots)
             value[a->reg] = NAME(element_at)(a->type, slots[a->slot] + a->offset * fb_sizes[a->type]);
     }
     for (const fb_micro *op = t->ops, *end = op + t->n_ops; op < end; op++) {
-        const REAL x = value[op->a], y = value[op->b], z = value[op->c];
         switch (op->op) {
-#define ONE(code, expression) \
-    case code: value[op->d] = (REAL)(expression); break;
+#define ONE(code, expression)                                                       \
+    case code: {                                                                    \
+        OWN_CODE(op);                                                               \
+        const REAL x = value[op->a], y = value[op->b], z = value[op->c];            \
+        (void)y, (void)z;                                                           \
+        value[op->d] = (REAL)(expression);                                          \
+        break;                                                                      \
+    }
             MICRO_OPERATIONS(ONE)
 #undef ONE
-        default: fb_map_table[DTYPE][op->op](1, &x, value + op->d);
+        default: fb_map_table[DTYPE][op->op](1, value + op->a, value + op->d);
         }
     }
     for (const fb_access *a = t->accesses; a < last; a++) {

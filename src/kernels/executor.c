@@ -11,6 +11,7 @@
 fb_blas fb_blas_table[FB_DTYPES];
 const fb_kernels *fb_kernel_table = fb_kernels_base;
 const fb_map (*fb_map_table)[FB_FUNCTIONS] = fb_maps_base;
+const fb_map (*fb_map_table_of_many)[FB_FUNCTIONS] = fb_maps_base;
 const fb_cluster_runner *fb_cluster_table = fb_clusters_base;
 
 static const int64_t itemsize[FB_DTYPES] = {4, 8, 8, 16};
@@ -21,7 +22,9 @@ const char *fb_choose_kernels(void)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         fb_kernel_table = fb_kernels_avx2;
-        fb_map_table = fb_maps_avx2;
+        fb_map_table = fb_map_table_of_many = fb_maps_avx2;
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
+            fb_map_table_of_many = fb_maps_avx512;
         fb_cluster_table = fb_clusters_avx2;
         return "avx2";
     }
@@ -295,7 +298,7 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **
             return at;
         if (t->then >= 0) {
             char *const c = slots[t->c.slot] + t->c.offset * size;
-            fb_map_table[t->dtype][t->then](t->batch * t->m * t->n, c, c);
+            fb_run_map(t->dtype, t->then, t->batch * t->m * t->n, c, c);
         }
         *budget -= t->cost;
         if (*budget < 0)

@@ -47,7 +47,15 @@ typedef void (*fb_map)(int64_t n, const void *x, void *y);
 
 typedef fb_map fb_maps[2][FB_FUNCTIONS]; /* [FB_F32, FB_F64] */
 
-extern const fb_maps fb_maps_base, fb_maps_avx2;
-extern const fb_map (*fb_map_table)[FB_FUNCTIONS]; /* chosen once by fb_choose_kernels */
+extern const fb_maps fb_maps_base, fb_maps_avx2, fb_maps_avx512;
+
+/* Chosen once by fb_choose_kernels. The widest vectors pay where they are filled a few times. */
+static const int64_t fb_many[2] = {48, 16};
+extern const fb_map (*fb_map_table)[FB_FUNCTIONS], (*fb_map_table_of_many)[FB_FUNCTIONS];
+
+static inline void fb_run_map(int dtype, int function, int64_t n, const void *x, void *y)
+{
+    (n < fb_many[dtype] ? fb_map_table : fb_map_table_of_many)[dtype][function](n, x, y);
+}
 
 #endif

@@ -2,7 +2,7 @@
  * and of functions_dtype.h, for the two real dtypes.
  *
  * Before including: VBYTES, the width of a vector register in bytes (0 where the compiler has no
- * vector extensions), TABLE and MAPS, the names of the resulting tables.
+ * vector extensions), MAPS and TABLE, the names of the resulting tables; without TABLE only the functions are made.
  */
 #include <float.h>
 #include <math.h>
@@ -70,7 +70,9 @@
 #define SUFFIX f32
 #include "vectors_dtype.h"
 #include "functions_dtype.h"
+#ifdef TABLE
 #include "kernels_dtype.h"
+#endif
 #undef REAL
 #undef WORD
 #undef MANTISSA
@@ -88,7 +90,9 @@
 #define SUFFIX f64
 #include "vectors_dtype.h"
 #include "functions_dtype.h"
+#ifdef TABLE
 #include "kernels_dtype.h"
+#endif
 #undef REAL
 #undef WORD
 #undef MANTISSA
@@ -97,6 +101,7 @@
 #undef COMPLEX
 #undef SUFFIX
 
+#ifdef TABLE
 #define REAL float
 #define COMPLEX 1
 #define SUFFIX c64
@@ -115,6 +120,7 @@
 
 #define ENTRY(S) {copy_##S, axpby_##S, mul_##S, div_##S, product_##S, inner_##S, fill_##S}
 const fb_kernels TABLE[FB_DTYPES] = {ENTRY(f32), ENTRY(f64), ENTRY(c64), ENTRY(c128)};
+#endif
 
 #define MAP_ENTRY(S)                                                                                          \
     {                                                                                                         \

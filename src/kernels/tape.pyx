@@ -77,6 +77,7 @@ cdef extern from "functions.h" nogil:
     ctypedef void (*fb_map)(int64_t n, const void *x, void *y) noexcept
     fb_map **fb_maps_base  # [float64][function]
     fb_map **fb_map_table
+    fb_map **fb_map_table_of_many
 
 cdef extern from "cluster.h" nogil:
     int FB_AXES
@@ -790,7 +791,7 @@ cdef class TapedOperator:
         return False
 
 
-def map_function(str name, cnp.ndarray x, str kernels=instruction_set):
+def map_function(str name, cnp.ndarray x, str kernels="many"):
     """The vectorized maps from Python: ``y = f(x)`` in a new array.
 
     Parameters
@@ -798,21 +799,24 @@ def map_function(str name, cnp.ndarray x, str kernels=instruction_set):
     name : str
         One of ``FUNCTIONS``.
     x : ndarray of float32 or float64, in C order
-    kernels : {"baseline", instruction_set}
-        Whose maps.
+    kernels : {"baseline", "few", "many"}
+        The maps of every processor, and those chosen for few and for many elements.
     """
     cdef int typenum = cnp.PyArray_TYPE(x)
     cdef int64_t f = FUNCTIONS.index(name)
     cdef int is_double = typenum == cnp.NPY_DOUBLE
     cdef fb_map run
-    if kernels not in ("baseline", instruction_set):
-        raise ValueError(f"map_function: kernels must be 'baseline' or '{instruction_set}'; got {kernels!r}")
+    if kernels not in ("baseline", "few", "many"):
+        raise ValueError(f"map_function: kernels must be 'baseline', 'few' or 'many'; got {kernels!r}")
     if typenum not in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE) or not cnp.PyArray_IS_C_CONTIGUOUS(x):
         raise TypeError(
             "map_function: x must be float32 or float64 in C order because the maps have unit strides; "
             f"got {x.dtype} with strides {(<object> x).strides}"
         )
-    run = fb_maps_base[is_double][f] if kernels == "baseline" else fb_map_table[is_double][f]
+    if kernels == "baseline":
+        run = fb_maps_base[is_double][f]
+    else:
+        run = fb_map_table[is_double][f] if kernels == "few" else fb_map_table_of_many[is_double][f]
     y = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), typenum, 0)
     run(cnp.PyArray_SIZE(x), cnp.PyArray_DATA(x), cnp.PyArray_DATA(<cnp.ndarray> y))
     return y

@@ -18,10 +18,12 @@
 #define INLINE static inline __attribute__((always_inline))
 #define COLD __attribute__((noinline, cold))
 #define UNLIKELY(condition) __builtin_expect(condition, 0)
+#define OWN_CODE(x) __asm__ volatile("" : "+r"(x))
 #else
 #define INLINE static inline
 #define COLD
 #define UNLIKELY(condition) (condition)
+#define OWN_CODE(x) (void)(x)
 #endif
 
 #endif

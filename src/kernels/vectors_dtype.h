@@ -52,7 +52,7 @@ INLINE int NAME(any)(WORDS mask)
 #endif
 }
 
-#if VBYTES
+#if VBYTES && defined(TABLE)
 /* Lanes of 16 bytes, within which shuffles are cheap everywhere. */
 typedef REAL NAME(lane16) __attribute__((vector_size(16)));
 typedef WORD NAME(words16) __attribute__((vector_size(16)));
@@ -80,6 +80,7 @@ INLINE VECTOR NAME(joined)(LANE16 low, LANE16 high)
 #endif
 #endif
 
+#ifdef TABLE
 /* totals[i] = the sum of the lanes of x[i]; totals has room for a multiple of 4 */
 INLINE void NAME(sums)(const int count, const VECTOR *x, REAL *totals)
 {
@@ -142,6 +143,7 @@ INLINE void NAME(load_transposed)(const REAL *p, int64_t stride, VECTOR columns[
     columns[0] = *p;
 #endif
 }
+#endif
 
 /* c[0] + c[1] x + ...: Horner's rule in x^4, on cubics of two pairs each, has a third of the latency */
 INLINE VECTOR NAME(polynomial)(VECTOR x, const REAL *c, const int count)

@@ -34,7 +34,7 @@ CONJ_A, CONJ_B = 1, 2
 
 # Measured crossovers: below these sizes our register-blocked product is faster than BLAS with its packing.
 SMALL_REAL = 128  # largest of m, n, k
-SMALL_DOUBLE = 24 if blas_is_wider else SMALL_REAL  # smallest of m, n, k, in float64: there BLAS needs no packing
+SMALL_DOUBLE = 48 if blas_is_wider else SMALL_REAL  # smallest of m, n, k, in float64: there BLAS needs no packing
 SMALL_COMPLEX = 128  # product of m, n, k
 MAX_PEELED = 64  # instructions for axes that fit no (batch, row, column) pattern
 LARGEST = 2**31 - 1  # BLAS integers
