@@ -6,7 +6,9 @@
  * elements.
  */
 
-#define DOTS 8                                          /* dot products at a time */
+#define DOTS 8                                          /* dot products with one vector at a time */
+#define MOST_DOTS 12                                    /* with several: 9, and room for `sums` */
+#define FEW 3                                           /* rows of a product that is dot products */
 #define FLAT 16                                         /* most rows of b of a product of one tile */
 #define PANEL_SIZE (PANEL_K * VECTORS * (int64_t)WIDTH) /* elements of a packed panel */
 
@@ -235,12 +237,22 @@ static void NAME(outer)(int64_t m, int64_t n, REAL alpha, fb_view a, fb_view b, 
     }
 }
 
+#define EIGHT(x) (WORD)(x), (WORD)(x), (WORD)(x), (WORD)(x), (WORD)(x), (WORD)(x), (WORD)(x), (WORD)(x)
+static const WORD NAME(ends)[32] = {EIGHT(0), EIGHT(0), EIGHT(-1), EIGHT(-1)};
+#undef EIGHT
+
+/* Of the vector that ends at p, the last `count` lanes; the others are zero whatever stands there. */
+INLINE VECTOR NAME(load_end)(const REAL *p, int64_t count)
+{
+    return (VECTOR)((WORDS)LOAD(p - LANES) & (WORDS)LOAD((const REAL *)NAME(ends) + 16 - LANES + count));
+}
+
 /* c[r, j] = alpha sum over p of x[r, p] y[j, p] + beta d[r, j] for a few rows and columns; p has unit stride */
 INLINE void NAME(dots)(const int rows, const int columns, int64_t k, REAL alpha, const REAL *x, int64_t xrs,
                        const REAL *y, int64_t yrs, REAL beta, fb_view d, fb_view c)
 {
-    VECTOR sum[DOTS];
-    REAL totals[DOTS];
+    VECTOR sum[MOST_DOTS];
+    REAL totals[MOST_DOTS];
     int64_t p = 0;
     for (int i = 0; i < rows * columns; i++) sum[i] = (VECTOR){0};
     for (; p + LANES <= k; p += LANES)
@@ -248,6 +260,13 @@ INLINE void NAME(dots)(const int rows, const int columns, int64_t k, REAL alpha,
             const VECTOR line = LOAD(y + j * yrs + p);
             for (int r = 0; r < rows; r++) sum[r * columns + j] += LOAD(x + r * xrs + p) * line;
         }
+    if (p < k && p > 0) {
+        for (int j = 0; j < columns; j++) {
+            const VECTOR line = NAME(load_end)(y + j * yrs + k, k - p);
+            for (int r = 0; r < rows; r++) sum[r * columns + j] += NAME(load_end)(x + r * xrs + k, k - p) * line;
+        }
+        p = k;
+    }
     NAME(sums)(rows * columns, sum, totals);
     for (; p < k; p++)
         for (int r = 0; r < rows; r++)
@@ -281,9 +300,13 @@ static void NAME(few_columns)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_vi
     for (; i + (rows) <= m; i += (rows))                                                                             \
         NAME(dots)(rows, columns, depth, alpha, ROW(a, i) + p, a.rs, y + j * yrs, yrs, beta, NAME(at)(d, i, j),      \
                    NAME(at)(c, i, j));
-        for (int64_t j = 0; j < n; j += 2) {
+        for (int64_t j = 0, columns; j < n; j += columns) {
             int64_t i = 0;
-            if (j + 1 < n) {
+            columns = n - j == 4 ? 2 : n - j < 3 ? n - j : 3;
+            if (columns == 3) {
+                ROWS_OF_DOTS(3, 3)
+                ROWS_OF_DOTS(1, 3)
+            } else if (columns == 2) {
                 ROWS_OF_DOTS(DOTS / 2, 2)
                 ROWS_OF_DOTS(1, 2)
             } else {
@@ -306,6 +329,11 @@ INLINE void NAME(rows_times_vector)(const int rows, int64_t k, const REAL *x, in
         const VECTOR line = LOAD(y + p);
         for (int r = 0; r < rows; r++) sum[r] += LOAD(x + r * xrs + p) * line;
     }
+    if (p < k && p > 0) {
+        const VECTOR line = NAME(load_end)(y + k, k - p);
+        for (int r = 0; r < rows; r++) sum[r] += NAME(load_end)(x + r * xrs + k, k - p) * line;
+        p = k;
+    }
     NAME(sums)(rows, sum, totals);
     for (; p < k; p++)
         for (int r = 0; r < rows; r++) totals[r] += x[r * xrs + p] * y[p];
@@ -323,6 +351,8 @@ static void NAME(matrix_times_vector)(int64_t m, int64_t k, REAL alpha, fb_view 
             NAME(rows_times_vector)(rows = DOTS, k, x, a.rs, y, totals);
         else if (m - i >= 4)
             NAME(rows_times_vector)(rows = 4, k, x, a.rs, y, totals);
+        else if (m - i >= 2)
+            NAME(rows_times_vector)(rows = 2, k, x, a.rs, y, totals);
         else
             NAME(rows_times_vector)(rows = 1, k, x, a.rs, y, totals);
         if (rows == DOTS && alpha == 1 && c.rs == 1 && (beta == 0 || (beta == 1 && d.rs == 1)))
@@ -416,6 +446,9 @@ static void NAME(product_of_rows)(const fb_product *p)
         NAME(few_columns)(p->m, p->n, p->k, s, p->a, p->b, t, d, p->c);
     else if (p->n < LANES && p->a.rs == 1 && p->m >= LANES)
         NAME(few_columns_transposed)(p->m, p->n, p->k, s, p->a, p->b, t, d, p->c);
+    else if (p->m <= FEW && p->a.cs == 1 && p->b.rs == 1 && p->b.cs != 1 && p->k >= 2 * LANES)
+        NAME(few_columns)(p->n, p->m, p->k, s, NAME(transposed)(p->b), NAME(transposed)(p->a), t, NAME(transposed)(d),
+                          NAME(transposed)(p->c)); /* without packing b */
     else
         NAME(tiles)(p->m, p->n, p->k, s, p->a, p->b, t, d, p->c);
 }
@@ -466,3 +499,5 @@ INLINE REAL NAME(dot)(int64_t k, const REAL *x, const REAL *y)
 #undef PANEL_SIZE
 #undef FLAT
 #undef DOTS
+#undef MOST_DOTS
+#undef FEW
