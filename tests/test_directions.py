@@ -98,8 +98,12 @@ def pushed(f, x):
 
 def check(f, x):
     stacks, J = pushed(f, x)
-    expected = fb.jacobian(f, order="reverse")(x)
-    np.testing.assert_allclose(J, np.reshape(expected, J.shape), rtol=1e-12, atol=1e-12)
+    value, pullback = fb.vjp(f, x)
+    for row, unit in zip(J, np.eye(np.size(value)), strict=True):
+        (expected,) = pullback(np.reshape(unit, np.shape(value)))
+        np.testing.assert_allclose(row, np.ravel(expected), rtol=1e-12, atol=1e-12)
+    for order in ("forward", "reverse"):
+        np.testing.assert_allclose(np.reshape(fb.jacobian(f, order=order)(x), J.shape), J, rtol=1e-12, atol=1e-12)
     return stacks
 
 

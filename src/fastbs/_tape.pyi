@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 
-blas_is_wider: bool
+blas_width: int
 instruction_set: str
 FUNCTIONS: tuple[str, ...]
 MISS: object

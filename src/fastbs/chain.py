@@ -78,8 +78,8 @@ def plan_chain(sizes, costs):
             j = i + length - 1
             n_in, n_out = sizes[i], sizes[j + 1]
             options = [
+                Plan("reverse", i, j, n_out * through(i, j)),  # first: its rows need no transposes at the end
                 Plan("forward", i, j, n_in * through(i, j)),
-                Plan("reverse", i, j, n_out * through(i, j)),
             ]
             for s in range(i, j):  # earlier segments i..s, later ones s+1..j
                 early, late = best[i, s], best[s + 1, j]

@@ -21,7 +21,7 @@ from .rules.indexing import get
 from .rules.table import Linear
 from .values import add
 
-__all__ = ["Dense", "Outer", "Unit", "collect", "push"]
+__all__ = ["Dense", "Outer", "Unit", "collect", "is_dense", "push"]
 
 
 MANY = 64  # more small products than these times each other are one large product

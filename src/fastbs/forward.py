@@ -1,4 +1,4 @@
-"""Forward substitution with all unit directions: X = (I - L)^-1 D, block by block.
+"""Substitution with all unit directions: (I - L)^-1 D forward, and back (I - L)^-H, block by block.
 
 A block belongs to some directions and to some elements of the outputs. Steps that only put results into their place,
 and add up such places, are not followed: what they put there are the blocks. Of a symmetric Jacobian the blocks on one
@@ -10,12 +10,14 @@ import math
 
 import numpy as np
 
-from .directions import Unit, collect, push
+from .directions import Unit, collect, is_dense, push
+from .operator import Operator
 from .operators.elementwise import Elementwise
+from .operators.product import LeftFactor, RightFactor
 from .rules.indexing import add_at, get
 from .rules.table import Linear
 
-__all__ = ["pushed_units"]
+__all__ = ["pulled_units", "pushed_units"]
 
 MOST = 4000  # stacks pushed through steps: beyond, directions of one input stay together and lose their structure
 
@@ -71,6 +73,42 @@ def pushed_units(inputs, outputs, edges, symmetric=False):
     dtype = np.result_type(*(y.value.dtype for y in outputs))
     cells = cells_of(blocks, sorted(rows), sorted(columns), side if skipped else None)
     return joined(cells, sorted(rows), sorted(columns), dtype)
+
+
+def pulled_units(outputs, inputs, edges):
+    """The Jacobian by back substitution, (elements of the outputs, elements of the inputs); as `pushed_units`."""
+    stacks, start = {}, 0
+    for y in outputs:
+        unit = Unit(start, np.shape(y.value), y.value.dtype)
+        start += unit.count
+        if unit.count:
+            collect(stacks.setdefault(y, []), unit)
+    for node in reversed(edges):
+        for stack in stacks.pop(node, ()):
+            for argument, op in edges[node]:
+                pulled = push(stack, None, adjoint_of(op))
+                if pulled is not None:
+                    collect(stacks.setdefault(argument, []), pulled)
+    rows, columns, blocks, first = {0, start}, [0], [], 0
+    for x in inputs:
+        m = int(np.size(x.value))
+        for stack in stacks.get(x, ()) if m else ():
+            blocks.append((stack.start, first, np.reshape(stack.dense().array, (stack.count, m))))
+            rows |= {stack.start, stack.start + stack.count}
+        first += m
+        columns.append(first)
+    rows, columns = sorted(rows), sorted({*columns})
+    dtype = np.result_type(*(y.value.dtype for y in outputs))
+    return joined(cells_of(blocks, rows, columns, None), rows, columns, dtype)
+
+
+def adjoint_of(op):
+    """The adjoint, as an operator of the table where there is one."""
+    if type(op) is Elementwise and op.shape_in == op.shape_out:
+        return op
+    if type(op) in (LeftFactor, RightFactor) and is_dense(op):
+        return type(op)(op.F.T, op.shape_out, op.shape_in)
+    return Operator(op.apply_adjoint, op.apply, "ᴴ", op.shape_out, op.shape_in)
 
 
 def placed_outputs(outputs, edges):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ._trace import Node, steps
 from .chain import Plan, plan_chain
-from .forward import pushed_units
+from .forward import pulled_units, pushed_units
 from .system import derivative
 from .values import add
 
@@ -107,20 +107,17 @@ class ChainedJacobian:
 
     def _reverse(self, first, last, start):
         sources, targets = self.sources[first], self.targets[last]
-        blocks = []
-        for cotangents in unit_stacks(targets) if start is None else [{targets[0]: rows(start, targets[0])}]:
-            n = len(next(iter(cotangents.values())))
-            for part in reversed(self.parts[first : last + 1]):
-                for node in reversed(part):
-                    g = cotangents.get(node)
-                    if g is None:
-                        continue
-                    if node not in sources:
-                        del cotangents[node]
-                    for a, op in self.edges[node]:
-                        cotangents[a] = add(cotangents.get(a), op.apply_adjoint(g))
-            blocks.append(np.concatenate([flat(cotangents.get(x), x, n) for x in sources], axis=1))
-        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        steps = [node for part in self.parts[first : last + 1] for node in part]
+        if start is None:
+            return pulled_units(targets, sources, {node: self.edges[node] for node in steps})
+        cotangents = {targets[0]: rows(start, targets[0])}
+        for node in reversed(steps):
+            g = cotangents.pop(node, None)
+            if g is not None:
+                for a, op in self.edges[node]:
+                    cotangents[a] = add(cotangents.get(a), op.apply_adjoint(g))
+        n = start.shape[0]
+        return np.concatenate([flat(cotangents.get(x), x, n) for x in sources], axis=1)
 
 
 def dense_jacobian(inputs, outputs, cotangents, order):
@@ -138,13 +135,6 @@ def cached_plan(sizes, costs):
 
 def size(node):
     return int(np.size(node.value))
-
-
-def unit_stacks(nodes):
-    """All unit directions of each node, as a stack on a leading axis."""
-    for node in nodes:
-        n = size(node)
-        yield {node: np.reshape(np.eye(n, dtype=node.value.dtype), (n, *node.shape))}
 
 
 def columns(J, node):

@@ -32,11 +32,14 @@ const char *fb_choose_kernels(void)
     return "baseline";
 }
 
-int fb_blas_is_wider(void)
+int fb_blas_width(void)
 {
 #if defined(__GNUC__) && defined(__x86_64__)
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") != 0;
+    if (!__builtin_cpu_supports("avx512f"))
+        return 0;
+    /* Zen 4 takes them in halves; Zen 5, which does not, is known by this */
+    return __builtin_cpu_is("amd") && !__builtin_cpu_supports("avx512vp2intersect") ? 1 : 2;
 #else
     return 0;
 #endif

@@ -94,8 +94,9 @@ extern const fb_kernels *fb_kernel_table; /* [FB_DTYPES], chosen once by fb_choo
 extern const fb_kernels fb_kernels_base[FB_DTYPES];
 extern const fb_kernels fb_kernels_avx2[FB_DTYPES];
 
-/* Whether BLAS may use registers of 512 bits, which these kernels do not: it then wins at smaller sizes. */
-int fb_blas_is_wider(void);
+/* Whether BLAS may use registers of 512 bits, which these kernels do not: 0 for no, 1 where they take two steps, so that
+ * BLAS only saves instructions, 2 where it then wins at small sizes. */
+int fb_blas_width(void);
 
 /* Chooses the kernels of this CPU; returns the name of the instruction set. */
 const char *fb_choose_kernels(void);

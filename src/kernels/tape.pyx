@@ -45,7 +45,7 @@ cdef extern from "tape.h" nogil:
         void *getrs
     fb_blas fb_blas_table[4]
     const char *fb_choose_kernels()
-    int fb_blas_is_wider()
+    int fb_blas_width()
     int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget)
 
 cdef extern from "pool.h" nogil:
@@ -115,7 +115,7 @@ fb_blas_table[3].gemm = <void *> zgemm
 fb_blas_table[3].gemv = <void *> zgemv
 
 instruction_set = fb_choose_kernels().decode()
-blas_is_wider = bool(fb_blas_is_wider())
+blas_width = fb_blas_width()
 
 # In the order of functions.h.
 FUNCTIONS = (

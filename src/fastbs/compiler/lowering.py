@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .._tape import blas_is_wider
+from .._tape import blas_width
 from .clusters import LOAD, STORE, TooLarge, cluster_code, reduced_count
 from .elementwise import FUNCTIONS, is_elementwise
 from .fuse import Cluster, fused
@@ -34,7 +34,7 @@ CONJ_A, CONJ_B = 1, 2
 
 # Measured crossovers: below these sizes our register-blocked product is faster than BLAS with its packing.
 SMALL_REAL = 128  # largest of m, n, k
-SMALL_DOUBLE = 48 if blas_is_wider else SMALL_REAL  # smallest of m, n, k, in float64: there BLAS needs no packing
+SMALL_DOUBLE = (SMALL_REAL, 65, 24)[blas_width]  # smallest of m, n, k, in float64: the wider, the earlier BLAS wins
 SMALL_COMPLEX = 128  # product of m, n, k
 MAX_PEELED = 64  # instructions for axes that fit no (batch, row, column) pattern
 LARGEST = 2**31 - 1  # BLAS integers
