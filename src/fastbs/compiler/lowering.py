@@ -34,7 +34,7 @@ CONJ_A, CONJ_B = 1, 2
 
 # Measured crossovers: below these sizes our register-blocked product is faster than BLAS with its packing.
 SMALL_REAL = 128  # largest of m, n, k
-SMALL_DOUBLE = (SMALL_REAL, 65, 24)[blas_width]  # smallest of m, n, k, in float64: the wider, the earlier BLAS wins
+SMALL_DOUBLE = (SMALL_REAL, 48, 24)[blas_width]  # smallest of m, n, k, in float64: the wider, the earlier BLAS wins
 SMALL_COMPLEX = 128  # product of m, n, k
 MAX_PEELED = 64  # instructions for axes that fit no (batch, row, column) pattern
 LARGEST = 2**31 - 1  # BLAS integers
