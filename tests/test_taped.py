@@ -110,6 +110,18 @@ def test_stacks_of_directions_and_memory_orders():
     agree(solved(F, array), fb.backslash(A, array))
 
 
+def test_memory_that_is_not_aligned():
+    A, b = chain(), right_side()
+    F = fb.factorize(A)
+    solved(F, b)
+    shifted = [np.empty(x.nbytes + 1, "b")[1:].view(x.dtype).reshape(x.shape) for x in b]
+    for x, y in zip(shifted, b, strict=True):
+        x[...] = y
+    agree(solved(F, shifted), fb.backslash(A, b))
+    agree(F.solve(b), fb.backslash(A, b))
+    assert tape_of(F) is not None
+
+
 def test_empty_blocks():
     A = fb.Bidiagonal([fb.Identity()] * N, [fb.Left(np.zeros((0, 0)))] * (N - 1))
     agree(solved(fb.factorize(A), right_side(shape=(0, 3))), fb.backslash(A, right_side(shape=(0, 3))))

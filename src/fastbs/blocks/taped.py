@@ -52,8 +52,10 @@ class Solves:
             self.known = {}
         signature = signature_of(b)
         left = self.known.get(signature, -1)
-        if left is None or left > 0:
-            self.known[signature] = left and left - 1
+        if left is None or type(left) is ListPlan:  # a tape that cannot read this memory stays for memory that it can
+            return
+        if left > 0:
+            self.known[signature] = left - 1
             return
         rows = Rows(factorization, b, x)
         if left < 0 and rows.kinds:
