@@ -1,4 +1,4 @@
-"""Bidiagonal and diagonal matrices from sparse and banded ones of SciPy."""
+"""Block matrices from sparse and banded ones of SciPy, and back."""
 
 import re
 
@@ -11,7 +11,7 @@ import fastbs as fb
 from fastbs.errors import ShapeError, StructureError
 
 
-def blocks(uplo, n=4, m=2):
+def blocks(n=4, m=2):
     rng = np.random.default_rng(0)
     return rng.standard_normal((n, m, m)) + 2 * np.eye(m), rng.standard_normal((n - 1, m, m))
 
@@ -19,7 +19,7 @@ def blocks(uplo, n=4, m=2):
 @pytest.mark.parametrize("uplo", ["L", "U"])
 @pytest.mark.parametrize("made", [scipy.sparse.csr_array, scipy.sparse.dia_array, scipy.sparse.bsr_matrix])
 def test_any_sparse_format(made, uplo):
-    A = fb.Bidiagonal.from_arrays(*blocks(uplo), uplo)
+    A = fb.Bidiagonal.from_arrays(*blocks(), uplo)
     back = fb.Bidiagonal.from_scipy(made(A.to_scipy()), block=2)
     assert back.uplo == uplo
     np.testing.assert_array_equal(back.to_dense(), A.to_dense())
@@ -31,7 +31,7 @@ def test_any_sparse_format(made, uplo):
 
 @pytest.mark.parametrize("uplo", ["L", "U"])
 def test_banded_there_and_back(uplo):
-    A = fb.Bidiagonal.from_arrays(*blocks(uplo), uplo)
+    A = fb.Bidiagonal.from_arrays(*blocks(), uplo)
     ab, widths = A.to_banded()
     for kind in (fb.Bidiagonal, fb.Triangular):
         back = kind.from_banded(ab, widths, block=2)
@@ -41,6 +41,26 @@ def test_banded_there_and_back(uplo):
     again, again_widths = back.to_banded()
     assert again_widths == widths
     np.testing.assert_array_equal(again, ab)
+
+
+@pytest.mark.parametrize(
+    ("A", "n"),
+    [
+        (fb.Diagonal.from_arrays(np.zeros((0, 2, 2))), 0),
+        (fb.Triangular.from_arrays(np.zeros((0, 0)), 2), 0),
+        (fb.Triangular.from_scipy(scipy.sparse.csr_array((0, 0)), block=1), 0),
+        (fb.Triangular.from_arrays(np.zeros((0, 0)), [0, 0]), 0),
+        (fb.Triangular.from_arrays(np.eye(2), [0, 2, 0]), 2),
+        (fb.Bidiagonal.from_arrays(None, np.zeros((1, 2, 2))), 4),
+    ],
+    ids=["no stack", "no triangle", "no sparse blocks", "empty blocks", "some empty blocks", "identity"],
+)
+def test_empty_and_identity_blocks(A, n):
+    assert A.to_scipy().dtype == np.float64
+    np.testing.assert_array_equal(A.to_scipy().toarray(), np.eye(n))
+    ab, (l, u) = A.to_banded()
+    assert ab.shape == (l + u + 1, n)
+    np.testing.assert_array_equal(ab[u], np.ones(n))
 
 
 @pytest.mark.parametrize(

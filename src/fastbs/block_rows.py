@@ -238,37 +238,15 @@ class BlockRows:
 
     def to_scipy(self):
         """The matrix as a SciPy array, a copy: BSR if the blocks are of one size, else CSR."""
-        import scipy.sparse  # a bridge, slow to import
+        from .interop.bsr import from_blocks  # a bridge, slow to import
 
-        found = sorted(self.blocks().items(), key=lambda item: item[0])
-        found = [((i, j), np.eye(self.sizes[i], dtype=self.dtype) if X is None else X) for (i, j), X in found]
-        shape = (self.starts[-1],) * 2
-        if self.m is not None:
-            rows = np.array([i for (i, _), _ in found], np.intp)
-            indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=self.n))])
-            data = np.stack([X for _, X in found])
-            return scipy.sparse.bsr_array((data, [j for (_, j), _ in found], indptr), shape=shape)
-        parts = []
-        for (i, j), X in found:
-            rows, columns = np.indices(X.shape)
-            parts.append((X.ravel(), self.starts[i] + rows.ravel(), self.starts[j] + columns.ravel()))
-        data, rows, columns = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return scipy.sparse.csr_array((data, (rows, columns)), shape=shape)
+        return from_blocks(self.blocks(), self.sizes, self.dtype)
 
     def to_banded(self):
         """(ab, (l, u)) as `scipy.linalg.solve_banded` takes it: ``ab[u + i - j, j] = A[i, j]``."""
-        found = self.blocks()
-        below = [self.starts[i + 1] - 1 - self.starts[j] for i, j in found if i >= j]
-        above = [self.starts[j + 1] - 1 - self.starts[i] for i, j in found if i <= j]
-        l, u = max(below, default=0), max(above, default=0)
-        l, u = max(l, 0), max(u, 0)
-        ab = np.zeros((l + u + 1, self.starts[-1]), self.dtype)
-        for (p, q), X in found.items():
-            X = np.eye(self.sizes[p], dtype=self.dtype) if X is None else X
-            for j in range(X.shape[1]):
-                first = u + self.starts[p] - self.starts[q] - j
-                ab[first : first + len(X), self.starts[q] + j] = X[:, j]
-        return ab, (l, u)
+        from .interop.bsr import to_band  # a bridge, slow to import
+
+        return to_band(self.blocks(), self.sizes, self.dtype)
 
 
 def named(error, i):

@@ -6,7 +6,7 @@ from ._trace import Traced
 from .arguments import is_array
 from .block_rows import BlockRows
 from .errors import ShapeError
-from .stack import TRIANGLES, Stack, check_kind, kernel_array
+from .stack import Stack, check_kind, kernel_array
 
 __all__ = ["ListStack", "is_listed"]
 
@@ -93,16 +93,10 @@ class ListStack(BlockRows):
     def blocks(self):
         """``{(i, j): array}`` of all blocks; None stands for the identity."""
         held = np.conjugate if self.conj else np.asarray
-        found = {(i, i): None if D is None else held(self._whole(D)) for i, D in enumerate(self.on)}
+        found = {(i, i): None if D is None else held(D.blocks()[0, 0]) for i, D in enumerate(self.on)}
         for i, X in enumerate(self.off or ()):
             found[(i, i + 1) if self.upper else (i + 1, i)] = held(X)
         return found
-
-    @staticmethod
-    def _whole(D):
-        """A diagonal block as it acts."""
-        X = TRIANGLES.get(D.kind, np.asarray)(D.diag[0])
-        return np.conjugate(X) if D.conj[0] else X
 
     def couplings(self, i):
         j, at = (i + 1, i) if self.upper else (i - 1, i - 1)

@@ -148,28 +148,15 @@ class Stack:
 
     def to_scipy(self):
         """The matrix as a SciPy BSR array, a copy."""
-        import scipy.sparse  # a bridge, slow to import
+        from .interop.bsr import from_blocks  # a bridge, slow to import
 
-        n, m = self.n, self.m
-        found = sorted(self.blocks().items(), key=lambda item: item[0])
-        data = [np.eye(m, dtype=self.dtype) if X is None else X for _, X in found]
-        rows = np.array([i for (i, _), _ in found], np.intp)
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])
-        data = np.stack(data) if data else np.zeros((0, m, m), self.dtype)
-        return scipy.sparse.bsr_array((data, [j for (_, j), _ in found], indptr), shape=(n * m, n * m))
+        return from_blocks(self.blocks(), [self.m] * self.n, self.dtype)
 
     def to_banded(self):
         """(ab, (l, u)) as `scipy.linalg.solve_banded` takes it: ``ab[u + i - j, j] = A[i, j]``."""
-        n, m = self.n, self.m
-        width = 2 * m - 1 if self.off is not None and n > 1 else max(m - 1, 0)
-        l, u = (max(m - 1, 0), width) if self.upper else (width, max(m - 1, 0))
-        ab = np.zeros((l + u + 1, n * m), self.dtype)
-        for (p, q), X in self.blocks().items():
-            X = np.eye(m, dtype=self.dtype) if X is None else X
-            for j in range(m):
-                first = u + (p - q) * m - j
-                ab[first : first + m, q * m + j] = X[:, j]
-        return ab, (l, u)
+        from .interop.bsr import to_band  # a bridge, slow to import
+
+        return to_band(self.blocks(), [self.m] * self.n, self.dtype)
 
     # Solving
 

@@ -5,7 +5,10 @@ import scipy.sparse
 
 from ..errors import ShapeError, StructureError
 
-__all__ = ["block_diagonals", "blocks_of", "from_band", "from_block_diagonals", "pattern_of", "uplo_of"]
+__all__ = [
+    "block_diagonals", "blocks_of", "from_band", "from_block_diagonals", "from_blocks", "pattern_of", "to_band",
+    "uplo_of",
+]  # fmt: skip
 
 
 def blocks_of(A, block, where):
@@ -82,6 +85,43 @@ def from_block_diagonals(stacks):
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])
     data = np.concatenate(list(stacks.values()))[order]
     return scipy.sparse.bsr_array((data, columns[order], indptr), shape=(n * m, n * m))
+
+
+def from_blocks(blocks, sizes, dtype):
+    """The array with the blocks ``{(i, j): X}``, None for the identity; BSR if all have one size, else CSR."""
+    starts = np.cumsum([0, *sizes])
+    shape = (starts[-1],) * 2
+    found = [(i, j, identity_or(X, sizes[i], dtype)) for (i, j), X in sorted(blocks.items(), key=lambda item: item[0])]
+    if found and len(set(sizes)) == 1 and sizes[0]:
+        rows, columns, data = zip(*found, strict=True)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(sizes)))])
+        return scipy.sparse.bsr_array((np.stack(data), columns, indptr), shape=shape)
+    rows, columns, data = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0, dtype)]
+    for i, j, X in found:
+        p, q = np.indices(X.shape)
+        rows.append(starts[i] + p.ravel())
+        columns.append(starts[j] + q.ravel())
+        data.append(X.ravel())
+    data, rows, columns = map(np.concatenate, (data, rows, columns))
+    return scipy.sparse.csr_array((data, (rows, columns)), shape=shape)
+
+
+def to_band(blocks, sizes, dtype):
+    """(ab, (l, u)) of the blocks ``{(i, j): X}``, None for the identity: ``ab[u + i - j, j] = A[i, j]``."""
+    starts = np.cumsum([0, *sizes]).tolist()
+    l = max([0, *(starts[i + 1] - 1 - starts[j] for i, j in blocks if i >= j)])
+    u = max([0, *(starts[j + 1] - 1 - starts[i] for i, j in blocks if i <= j)])
+    ab = np.zeros((l + u + 1, starts[-1]), dtype)
+    for (i, j), X in blocks.items():
+        X = identity_or(X, sizes[i], dtype)
+        for k in range(X.shape[1]):
+            first = u + starts[i] - starts[j] - k
+            ab[first : first + len(X), starts[j] + k] = X[:, k]
+    return ab, (l, u)
+
+
+def identity_or(X, m, dtype):
+    return np.eye(m, dtype=dtype) if X is None else X
 
 
 def from_band(ab, widths, where):
