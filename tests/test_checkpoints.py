@@ -8,7 +8,7 @@ import pytest
 
 import fastbs as fb
 from fastbs.compiler.checkpoints import ADVANCE, schedule_of
-from test_control import XS, A, S, all_results, elementwise, in_place, last_state, nested, recurrent
+from test_scan import XS, A, S, all_results, elementwise, in_place, last_state, nested, recurrent
 
 LENGTH = 40
 rng = np.random.default_rng(3)

@@ -211,7 +211,11 @@ def test_warnings_of_the_example_values_are_not_shown():
 
 
 def test_the_table_is_of_numpy_functions():
-    own = "fastbs.rules", "fastbs.control"  # indexing, assignment, joining and loops have no function of NumPy's
+    own = (
+        "fastbs.rules",
+        "fastbs.scan",
+        "fastbs.cond",
+    )  # indexing, assignment, joining and loops have no function of NumPy's
     assert all(
         function.__module__.startswith(own)
         or getattr(np, function.__name__, None) is function

@@ -3,7 +3,7 @@
 from . import manifolds, testing
 from .blocks import Bidiagonal, BlockMatrix, Diagonal, Triangular, Tridiagonal
 from .compiled import compile
-from .control import cond, scan
+from .cond import cond
 from .derivatives import (
     gauss_newton,
     grad,
@@ -24,6 +24,7 @@ from .operators import Hadamard, Identity, Inner, Kronecker, KroneckerSum, Left,
 from .program import System, trace
 from .rules.own import rule
 from .rules.shapes import array
+from .scan import scan
 from .solvers import backslash, factorize
 
 __version__ = "0.1.0"

@@ -1,26 +1,26 @@
-"""Control flow written as functions: a loop and a choice, which a compiled program runs as such.
+"""A loop written as a function, which a compiled program runs as such.
 
 Inside of `compile` a loop is one step of the program, whatever its length. Its transpose is a back substitution
 over the stored states: a loop from the last step to the first that pulls back through one step at a time.
 """
 
 import functools
-import math
 
 import numpy as np
 import optree
 
-from ._trace import Node, Traced, is_replayed, node_of, steps, steps_made, trace
-from .compiler.loops import Branches, Loop, run_branches, run_loop
-from .compiler.lowering import CALLED, SEVERAL, TABLE, VIEWS
-from .compiler.program import INPUT, Program, Step, evaluate, example, from_nodes, is_weak, same_programs
-from .compiler.repeat import lower_branches, lower_loop, view_result
+from ._trace import Node, Traced, is_replayed, node_of
+from .bodies import closed, in_dtype, is_numeric, recorded, selected, stack_of, zeros_of
+from .compiler.loops import Loop, run_loop
+from .compiler.lowering import CALLED, SEVERAL, TABLE
+from .compiler.program import example, is_weak, same_programs
+from .compiler.repeat import lower_loop
 from .errors import TraceError
-from .rules.several import Joint, Results, is_differentiable, item, record_several
+from .rules.several import Joint, Results, is_differentiable, record_several
 from .rules.table import RULES
 from .system import pull_back, push_forward
 
-__all__ = ["cond", "scan"]
+__all__ = ["scan"]
 
 MOST_TRIES = 3  # steps after which the kind of a state should have settled
 
@@ -126,26 +126,8 @@ def one_step(step, state, rows, structure, n):
     )
 
 
-def is_numeric(x):
-    return isinstance(x, (bool, int, float, complex, np.generic, np.ndarray)) and np.result_type(x).kind in "biufc"
-
-
 def same_kind(a, b):
     return np.shape(a) == np.shape(b) and np.result_type(a) == np.result_type(b) and is_weak(a) == is_weak(b)
-
-
-def closed(function, values, inline=False):
-    """The program of a function of these values, the values around it that it uses, and plain values of its outputs.
-
-    What is used from outside becomes further inputs; what is computed of such values alone is computed outside, or also
-    inside.
-    """
-    since = steps_made() if inline else math.inf
-    inputs, leaves, level = trace(function, [*map(example, values)], replayed=True)
-    outputs = [node_of(y) if type(y) is Traced and y.level == level else y for y in leaves]
-    free = []
-    program = from_nodes(inputs, outputs, steps([y for y in outputs if type(y) is Node]), free, since)
-    return program, free, [example(y.value if type(y) is Node else y) for y in outputs]
 
 
 def same_values(values, others):
@@ -201,11 +183,6 @@ def parts(values, loop):
     return values[:c], values[c : c + k], values[c + k :]
 
 
-def stack_of(values, given):
-    """The leading axes of directions: what the first of the given ones has more than its value."""
-    return next(np.shape(g)[: np.ndim(g) - np.ndim(y)] for y, g in zip(values, given, strict=True) if g is not None)
-
-
 def rows_first(g, lead):
     """(*stack, n, ...) -> (n, *stack, ...)"""
     return np.transpose(g, (lead, *range(lead), *range(lead + 1, np.ndim(g)))) if lead else g
@@ -214,27 +191,6 @@ def rows_first(g, lead):
 def rows_last(g, lead):
     """(n, *stack, ...) -> (*stack, n, ...)"""
     return np.transpose(g, (*range(1, lead + 1), 0, *range(lead + 1, np.ndim(g)))) if lead else g
-
-
-def zeros_of(x, stack):
-    return np.zeros((*stack, *np.shape(x)), np.result_type(example(x)))
-
-
-def in_dtype(g, x):
-    dtype = np.result_type(example(x))
-    return g if np.result_type(example(g)) == dtype else np.astype(g, dtype)
-
-
-def recorded(program, values):
-    """A program as steps of the innermost trace: its inputs, and the outputs that depend on them (else None)."""
-    inputs, outputs, level = trace(lambda *x: evaluate(program, x), values)
-    return inputs, [node_of(y) if type(y) is Traced and y.level == level else None for y in outputs]
-
-
-def selected(nodes, given):
-    """The nodes with what is given for them, where there are both."""
-    pairs = [(y, g) for y, g in zip(nodes, given, strict=True) if y is not None and g is not None]
-    return [y for y, _ in pairs], [g for _, g in pairs]
 
 
 def grown(key, derived, active, make):
@@ -391,153 +347,3 @@ RULES[repeated] = Joint(pull_loop, push_loop)
 TABLE[repeated] = lower_loop
 SEVERAL.add(repeated)
 CALLED[repeated] = run_loop
-VIEWS[item] = view_result
-
-
-def cond(flag, f, g, *arguments):
-    """``f(*arguments)`` if the flag is true, else ``g(*arguments)``.
-
-    Parameters
-    ----------
-    flag : one truth value or number, not zero for true
-    f, g : callable
-        Under `compile` both are traced, and one of them runs; they must return the same nesting. Where shapes or dtypes
-        of their results differ, both run, and the flag selects among results as `numpy.where` does.
-    *arguments : arrays, numbers, or nested containers of them
-
-    Raises
-    ------
-    ValueError
-        If the flag has several elements.
-
-    Examples
-    --------
-    >>> import numpy as np, fastbs as fb
-    >>> fb.grad(lambda x: fb.cond(x > 0, np.sin, np.cos, x))(0.0).round(3)
-    np.float64(-0.0)
-    """
-    if type(flag) is not Traced or not is_replayed(flag):
-        return f(*arguments) if flag else g(*arguments)
-    if flag.size != 1:
-        raise ValueError(
-            f"cond: flag must be one truth value because it chooses among two functions; got shape {flag.shape}"
-        )
-    flag = np.reshape(flag if flag.dtype == bool else flag != 0, ())
-    return one_choice(flag, f, g, arguments)
-
-
-def one_choice(flag, f, g, arguments):
-    """A choice as one step of the trace."""
-    leaves, structure = optree.tree_flatten(arguments)
-    places = [i for i, x in enumerate(leaves) if type(x) is Traced]
-    values = [leaves[i] for i in places]
-    structures = []
-
-    def branch(function, *traced):
-        given = dict(zip(places, traced, strict=True))
-        arguments = optree.tree_unflatten(structure, [given.get(i, x) for i, x in enumerate(leaves)])
-        results, result_structure = optree.tree_flatten(function(*arguments))
-        structures.append(result_structure)
-        return results
-
-    first, second = (closed(functools.partial(branch, function), values, inline=True) for function in (f, g))
-    same = structures[0] == structures[1] and all(map(is_numeric, (*first[2], *second[2])))
-    if not same or not all(np.shape(a) == np.shape(b) for a, b in zip(first[2], second[2], strict=True)):
-        return optree.tree_map(functools.partial(np.where, flag), f(*arguments), g(*arguments))
-    if not all(np.result_type(a) == np.result_type(b) for a, b in zip(first[2], second[2], strict=True)):
-        return optree.tree_map(functools.partial(np.where, flag), f(*arguments), g(*arguments))
-    free = [*first[1], *second[1]]
-    programs = (with_unused(first[0], len(values), 0, second[0]), with_unused(second[0], len(values), 1, first[0]))
-    values += free
-    found = choose(programs, flag, values, ([*map(example, values)], first[2]))
-    return optree.tree_unflatten(structures[0], found)
-
-
-def with_unused(program, count, position, other):
-    """The program with the further inputs of another one in front of its own, or behind."""
-    shared, own, others = program.inputs[:count], program.inputs[count:], other.inputs[count:]
-    others = [Step(INPUT, x.arguments, {}, x.shape, x.dtype, None, x.weak) for x in others]
-    further = [*others, *own] if position else [*own, *others]
-    return Program([*shared, *further], program.outputs, program.steps)
-
-
-def either(flag, *values, branches):
-    """The results of a choice: a step of traced values; of plain ones, which a program never sees, examples."""
-    if any(type(x) is Traced for x in (flag, *values)):
-        return Results(record_several(either, (flag, *values), {"branches": branches}))
-    return Results([branches.examples[1][j] for _, j in branches.results])
-
-
-def choose(programs, flag, values, examples):
-    """Record a choice with all its results."""
-    results = tuple([("ys", j) for j in range(len(programs[0].outputs))])
-    return either(flag, *values, branches=Branches(tuple(programs), results, examples))
-
-
-def pull_either(results, arguments, cotangents, branches):
-    """The choice of what is pulled back through the branch that ran."""
-    flag, *values = arguments
-    stack = stack_of(results, cotangents)
-    examples, outputs = branches.examples
-    given = [j for j, g in enumerate(cotangents) if g is not None]
-
-    def body(program, reached, *x):
-        inputs, nodes = recorded(program, x[: len(values)])
-        nodes, g = selected([nodes[j] for j in given], x[len(values) :])
-        return through(pull_back(inputs, nodes, g), examples, reached, stack)
-
-    directions = [zeros_of(outputs[j], stack) for j in given]
-    key = "pull", tuple(given), stack
-    programs, reached, kept = both(branches, key, body, directions)
-    found = choose(programs, flag, [*values, *[cotangents[j] for j in given]], kept)
-    return [None, *spread(found, reached, len(values))]
-
-
-def push_either(results, arguments, tangents, branches):
-    """The choice of what is pushed forward through the branch that ran."""
-    flag, *values = arguments
-    stack = stack_of(arguments, tangents)
-    examples, outputs = branches.examples
-    given = [j for j, t in enumerate(tangents[1:]) if t is not None]
-
-    def body(program, reached, *x):
-        inputs, nodes = recorded(program, x[: len(values)])
-        tangents = dict(zip(given, x[len(values) :], strict=True))
-        pushed = iter(
-            push_forward(inputs, [y for y in nodes if y is not None], [*map(tangents.get, range(len(values)))])
-        )
-        return through([None if y is None else next(pushed) for y in nodes], outputs, reached, stack)
-
-    directions = [zeros_of(examples[j], stack) for j in given]
-    key = "push", tuple(given), stack
-    programs, reached, kept = both(branches, key, body, directions)
-    found = choose(programs, flag, [*values, *[tangents[1 + j] for j in given]], kept)
-    return spread(found, reached, len(results))
-
-
-def through(found, like, reached, stack):
-    """What was found, in the dtypes of what it belongs to; zeros for what only the other branch reaches."""
-    reached.update(j for j, x in enumerate(found) if x is not None and is_differentiable(like[j]))
-    return [zeros_of(like[j], stack) if found[j] is None else in_dtype(found[j], like[j]) for j in sorted(reached)]
-
-
-def both(branches, key, body, directions):
-    """The programs of a derivative of both branches, which results they reach, and examples; kept by the key."""
-    if key not in branches.derived:
-        examples, reached = [*branches.examples[0], *directions], set()
-        for _ in range(2):  # what either of them reaches is a result of both
-            made = [closed(functools.partial(body, program, reached), examples) for program in branches.programs]
-        branches.derived[key] = [program for program, _, _ in made], sorted(reached), (examples, made[0][2])
-    return branches.derived[key]
-
-
-def spread(found, places, count):
-    """A tuple of so many entries with what was found at its places, None elsewhere."""
-    at = dict(zip(places, found, strict=True))
-    return tuple(map(at.get, range(count)))
-
-
-RULES[either] = Joint(pull_either, push_either)
-TABLE[either] = lower_branches
-SEVERAL.add(either)
-CALLED[either] = run_branches
