@@ -218,6 +218,15 @@ class TridiagonalFactorization(BlockMap):
     def apply(self, b):
         return self.solve(b)
 
+    def with_explicit_inverses(self):
+        """The same with inverses of the pivot blocks in place of their factors."""
+        if self.first is self.L:  # traced
+            return self
+        made = type(self).__new__(type(self))
+        made._set(**self.__dict__)
+        made._set(first=self.first.with_explicit_inverses(), second=self.second.with_explicit_inverses())
+        return made
+
     def adjoint(self):
         return TridiagonalFactorization(self.matrix.H)
 
