@@ -63,6 +63,10 @@ def test_empty_and_identity_blocks(A, n):
     np.testing.assert_array_equal(ab[u], np.ones(n))
 
 
+def test_tridiagonal_without_rows():
+    assert fb.Tridiagonal(np.zeros((3, 0, 0)), np.zeros((2, 0, 0))).to_scipy().shape == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [

@@ -79,6 +79,8 @@ def block_diagonals(A, offsets, where, taken):
 def from_block_diagonals(stacks):
     """The BSR array with the blocks ``stacks[k][t]`` along its block diagonals k; stacks[0] is the main one."""
     n, m, _ = stacks[0].shape
+    if not m:
+        return from_blocks({}, [m] * n, stacks[0].dtype)
     rows = np.concatenate([np.arange(len(X)) + max(-k, 0) for k, X in stacks.items()])
     columns = np.concatenate([np.arange(len(X)) + max(k, 0) for k, X in stacks.items()])
     order = np.lexsort((columns, rows))
