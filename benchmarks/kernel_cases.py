@@ -4,7 +4,7 @@ import numpy as np
 import scipy.special
 
 from fastbs._tape import Tape, TapedOperator, map_function
-from fastbs.compiler.lowering import GEMM, GEMV, PRODUCT
+from fastbs.compiler.instructions import GEMM, GEMV, PRODUCT
 
 SQUARES = tuple((n, n, n) for n in (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512))
 

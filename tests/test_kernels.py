@@ -10,7 +10,7 @@ import pytest
 import fastbs as fb
 from fastbs._tape import Tape, TapedOperator
 from fastbs.compiler.assemble import lower
-from fastbs.compiler.lowering import GEMM, GEMV, MUL, PRODUCT
+from fastbs.compiler.instructions import GEMM, GEMV, MUL, PRODUCT
 from market import DTYPES, ORDERS, ordered, random_array
 
 SMALL = range(19)

@@ -52,8 +52,9 @@ INSIDE = {
     ],
     "compiler": [
         "arena views program elementwise",
-        "simplify fuse loops checkpoints",
-        "clusters states",
+        "simplify fuse loops checkpoints instructions",
+        "clusters states table",
+        "sums",
         "lowering",
         "repeat report threads",
         "assemble",

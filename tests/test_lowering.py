@@ -208,19 +208,3 @@ def test_products_beyond_blas_integers_are_left_to_numpy(monkeypatch):
 def test_warnings_of_the_example_values_are_not_shown():
     tape = lower(np.true_divide, (np.ones(2), np.zeros(2)))
     assert_allclose(tape(np.ones(2), np.full(2, 4.0))[0], [0.25, 0.25])
-
-
-def test_the_table_is_of_numpy_functions():
-    own = (
-        "fastbs.rules",
-        "fastbs.scan",
-        "fastbs.cond",
-    )  # indexing, assignment, joining and loops have no function of NumPy's
-    assert all(
-        function.__module__.startswith(own)
-        or getattr(np, function.__name__, None) is function
-        or getattr(np.linalg, function.__name__, None) is function
-        or function is np.divide
-        for function in lowering.TABLE
-        if hasattr(function, "__module__")
-    )

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import fastbs as fb
 from fastbs._tape import Tape, instruction_set
 from fastbs.compiler.assemble import lower
-from fastbs.compiler.lowering import AXPBY, COPY, MUL, PRODUCT
+from fastbs.compiler.instructions import AXPBY, COPY, MUL, PRODUCT
 from market import DTYPES, random_array
 from memory import peak
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from ._trace import Node, Traced, node_of, steps, steps_made, trace
-from .compiler.lowering import VIEWS
 from .compiler.program import evaluate, example, from_nodes
 from .compiler.repeat import view_result
+from .compiler.table import VIEWS
 from .rules.several import item
 
 __all__ = ["closed", "in_dtype", "is_numeric", "recorded", "selected", "stack_of", "zeros_of"]

@@ -16,8 +16,8 @@ from ._trace import Traced, node_of, steps, trace
 from .arguments import is_array
 from .compiler.assemble import PASSES, assemble, optimized
 from .compiler.checkpoints import checkpointed
+from .compiler.instructions import NotLowerable
 from .compiler.loops import inner_programs
-from .compiler.lowering import NotLowerable
 from .compiler.program import Step, from_nodes, same_programs
 from .compiler.report import Report
 from .errors import DtypeError, ShapeError, TraceError

@@ -12,9 +12,9 @@ import optree
 from ._trace import Traced, is_replayed
 from .bodies import closed, in_dtype, is_numeric, recorded, selected, stack_of, zeros_of
 from .compiler.loops import Branches, run_branches
-from .compiler.lowering import CALLED, SEVERAL, TABLE
 from .compiler.program import INPUT, Program, Step, example
 from .compiler.repeat import lower_branches
+from .compiler.table import CALLED, SEVERAL, TABLE
 from .rules.several import Joint, Results, is_differentiable, record_several
 from .rules.table import RULES
 from .system import pull_back, push_forward

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from .compiler.lowering import KERNEL_DTYPES, TABLE, VIEW_CONDITIONS, VIEWS, NotLowerable, Product
+from .compiler.instructions import KERNEL_DTYPES, NotLowerable, Product
 from .compiler.program import Step
 from .compiler.simplify import IDENTITIES
+from .compiler.table import TABLE, VIEW_CONDITIONS, VIEWS
 from .compiler.views import merge
 from .rules.einsum import einsum_labels
 from .rules.reductions import log_sum_exp

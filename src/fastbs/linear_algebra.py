@@ -5,7 +5,8 @@ A matrix that turns out singular, or not positive definite, goes to NumPy after 
 
 import numpy as np
 
-from .compiler.lowering import CHOLESKY, LARGEST, SOLVE, TABLE, TRANSPOSED, TRIANGULAR, UNIT, UPPER, NotLowerable
+from .compiler.instructions import CHOLESKY, LARGEST, SOLVE, TRANSPOSED, TRIANGULAR, UNIT, UPPER, NotLowerable
+from .compiler.table import TABLE
 from .compiler.views import has_lines
 from .rules import scipy_linalg
 from .rules.solves import triangular_solve

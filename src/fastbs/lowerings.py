@@ -1,14 +1,16 @@
 """Lowerings of this package's own steps: indexing, assignment, joining and conversion.
 
-They stand above the rules, where these functions are, and complete the table of `fastbs.compiler.lowering`.
+They stand above the rules, where these functions are, and complete the table of `fastbs.compiler.table`.
 """
 
 import numpy as np
 
 from .compiler.elementwise import ELEMENTWISE, micro
-from .compiler.lowering import PLACES, SCATTERS, TABLE, VIEW_CONDITIONS, VIEWS, Lowering, NotLowerable, Scatter
+from .compiler.instructions import NotLowerable, Scatter
+from .compiler.lowering import Lowering
 from .compiler.program import Step
 from .compiler.simplify import IDENTITIES
+from .compiler.table import PLACES, SCATTERS, TABLE, VIEW_CONDITIONS, VIEWS
 from .rules.elementwise import cast
 from .rules.indexing import add_at, clear, get, put
 from .rules.methods import duplicate
@@ -66,7 +68,7 @@ def lower_add_at(to, step):
         raise NotLowerable("index arrays")
     y = to.operand(step.arguments[0], step.dtype)
     index = (ALL,) * (len(y.shape) - step.keywords["ndim"]) + tuple(step.keywords["index"])
-    if id(step) in to.summed:
+    if id(step) in to.sums.waiting:
         return Scatter(y, index, step.shape)
     out = to.destination(step)
     to.fill(out)

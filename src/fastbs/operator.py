@@ -429,8 +429,7 @@ class Operator(TapedOperator):
     # Objects
 
     def _set(self, **attributes):
-        for name, value in attributes.items():
-            object.__setattr__(self, name, value)
+        self.__dict__.update(attributes)
 
     def __setattr__(self, name, value):
         raise AttributeError(

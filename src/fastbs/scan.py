@@ -12,9 +12,9 @@ import optree
 from ._trace import Node, Traced, is_replayed, node_of
 from .bodies import closed, in_dtype, is_numeric, recorded, selected, stack_of, zeros_of
 from .compiler.loops import Loop, run_loop
-from .compiler.lowering import CALLED, SEVERAL, TABLE
 from .compiler.program import example, is_weak, same_programs
 from .compiler.repeat import lower_loop
+from .compiler.table import CALLED, SEVERAL, TABLE
 from .errors import TraceError
 from .rules.several import Joint, Results, is_differentiable, record_several
 from .rules.table import RULES

@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 
 from .compiler.assemble import lower
-from .compiler.lowering import KERNEL_DTYPES
+from .compiler.instructions import KERNEL_DTYPES
 from .errors import DtypeError, ShapeError
 from .shapes import text
 

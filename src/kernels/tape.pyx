@@ -9,7 +9,6 @@ one tape at a time.
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
-cimport cython
 from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint16_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
@@ -344,7 +343,6 @@ cdef void free_code(fb_instruction *code, int64_t count) noexcept:
     free(code)
 
 
-@cython.final  # so that calls inside are direct
 cdef class Tape:
     """A plan: instructions over slots, run in one call.
 

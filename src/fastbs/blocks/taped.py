@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._tape import ListPlan
-from ..compiler.lowering import KERNEL_DTYPES
+from ..compiler.instructions import KERNEL_DTYPES
 from ..compiler.rows import Kind, lower_rows
 from ..operator import Operator
 from ..tapes import leaves_of, structure_of, with_leaves

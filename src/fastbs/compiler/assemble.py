@@ -8,8 +8,9 @@ from .._tape import Tape
 from .._trace import Traced, node_of, steps, trace
 from .arena import place
 from .clusters import AXES, CONSTANT, DIRECT, FIXED, LOAD, TYPES
+from .instructions import CALL, CLUSTER, FACTORED, KERNEL_DTYPES, LOOP, NotLowerable, Object, walk
 from .loops import pruned
-from .lowering import CALL, CLUSTER, FACTORED, KERNEL_DTYPES, LOOP, Lowering, NotLowerable, Object, walk
+from .lowering import Lowering
 from .program import from_nodes
 from .simplify import common_subexpressions, simplify
 from .states import known_states

@@ -1,4 +1,4 @@
-"""Steps -> kernel instructions: the one table, and what its lines are written with.
+"""Steps -> kernel instructions: what the lines of the table are written with.
 
 Transposes, reshapes of contiguous values, broadcasts, slices and conjugates are views: they change strides or a flag,
 and no instruction is emitted. Sums of products are accumulated by the products themselves (``c = alpha a b + c``). What
@@ -6,186 +6,45 @@ has no line in the table calls back into Python, or is left to NumPy altogether.
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
-from .._tape import blas_width
 from .clusters import LOAD, STORE, TooLarge, cluster_code, reduced_count
-from .elementwise import FUNCTIONS, is_elementwise
+from .elementwise import FUNCTIONS
 from .fuse import Cluster, fused
+from .instructions import (
+    AXPBY,
+    CALL,
+    CLUSTER,
+    CONJ_A,
+    CONJ_B,
+    COPY,
+    FACTORED,
+    FILL,
+    GEMM,
+    GEMV,
+    KERNEL_DTYPES,
+    LARGEST,
+    LOOP,
+    MUL,
+    PRODUCT,
+    CallCode,
+    Instruction,
+    NotLowerable,
+    Object,
+    Product,
+    is_small,
+)
 from .program import INPUT, Step
+from .sums import Sums
+from .table import CALLED, PLACES, SEVERAL, SIGNS, SIMPLE, TABLE, VIEW_CONDITIONS, VIEWS
 from .views import Buffer, View, contiguous, has_lines, has_unit_lines, merge
 
-__all__ = [
-    "CALLED", "CHOLESKY", "FACTORED", "KERNEL_DTYPES", "LARGEST", "PLACES", "SCATTERS", "SEVERAL", "SOLVE", "TABLE",
-    "TRANSPOSED", "TRIANGULAR", "UNIT", "UPPER", "VIEWS", "VIEW_CONDITIONS", "BodyCode", "CallCode", "Instruction",
-    "LoopCode", "Lowering", "Move", "NotLowerable", "Object", "Product", "Scatter", "walk",
-]  # fmt: skip
+__all__ = ["Lowering"]
 
-KERNEL_DTYPES = {np.dtype(t): i for i, t in enumerate((np.float32, np.float64, np.complex64, np.complex128))}
-
-COPY, AXPBY, MUL, DIV, GEMM, GEMV, PRODUCT, INNER, FILL, CLUSTER, CALL, LOOP, PARALLEL = range(13)
-CHOLESKY, TRIANGULAR, SOLVE = FACTORED = range(13, 16)
-UPPER, TRANSPOSED, UNIT = 4, 8, 16
-BY_STEP, BY_PARITY, BY_SOURCE, BY_TARGET = range(4)  # as in loop.h
-CONJ_A, CONJ_B = 1, 2
-
-# Measured crossovers: below these sizes our register-blocked product is faster than BLAS with its packing.
-SMALL_REAL = 128  # largest of m, n, k
-SMALL_DOUBLE = (SMALL_REAL, 48, 24)[blas_width]  # smallest of m, n, k, in float64: the wider, the earlier BLAS wins
-SMALL_COMPLEX = 128  # product of m, n, k
 MAX_PEELED = 64  # instructions for axes that fit no (batch, row, column) pattern
-LARGEST = 2**31 - 1  # BLAS integers
-
-
-SIGNS = {np.add: (1.0, 1.0), np.subtract: (1.0, -1.0), np.negative: (-1.0,), np.positive: (1.0,)}
-
-
-class NotLowerable(Exception):
-    """This program, or this step, has no instructions; the caller runs it in NumPy."""
-
-
-@dataclass
-class Instruction:
-    """One line of the tape; operands are ``(buffer, offset, rs, cs, bs)``."""
-
-    opcode: int
-    dtype: int
-    a: tuple | None = None
-    b: tuple | None = None
-    c: tuple | None = None
-    d: tuple | None = None
-    m: int = 1
-    n: int = 1
-    k: int = 1
-    batch: int = 1
-    alpha: float = 1.0
-    beta: float = 0.0
-    flags: int = 0
-    then: int = -1  # function of the result
-    cost: float = 0.0
-    detail: object = None
-
-    @property
-    def buffers(self):
-        """The buffers that it names."""
-        named = [operand[0] for operand in (self.a, self.b, self.c, self.d) if operand is not None]
-        if self.opcode == CLUSTER:
-            named = [access.view.buffer for access in self.detail.accesses if access.view is not None]
-        elif self.opcode == CALL or self.opcode in FACTORED:
-            named += [value.buffer for value in (*self.detail.arguments, self.detail.result) if type(value) is View]
-        elif self.opcode == LOOP:
-            named = self.detail.buffers
-        return named
-
-
-@dataclass
-class CallCode:
-    """A step that Python runs: its arguments are views, numbers of `Object`s, or plain values."""
-
-    function: object
-    arguments: list
-    keywords: dict
-    result: object  # View, or Object
-    where: str | None
-
-
-@dataclass
-class Move:
-    """What a loop moves from step to step: ``slot = base + step * number``, see loop.h; places are views."""
-
-    slot: Buffer
-    by: int
-    step: int  # bytes
-    base: View
-    first: View | None = None
-    last: View | None = None
-
-
-@dataclass
-class BodyCode:
-    """Instructions that a loop repeats.
-
-    Attributes
-    ----------
-    slots : list of Buffer
-        Of the kind "moving", with numbers that follow each other: what a line of `names` points to.
-    names : (length, slots) array of int32, or None
-        The slots of the tape that stand in for them in each step.
-    """
-
-    length: int
-    moves: list
-    code: list
-    slots: list = field(default_factory=list)
-    names: np.ndarray | None = None
-
-
-@dataclass
-class LoopCode:
-    """What a LOOP instruction does."""
-
-    bodies: list
-    entries: np.ndarray | None = None
-    flag: View | None = None
-    wanted: bool = True
-    temporaries: int = 0  # how many there were when its bodies were lowered
-
-    @property
-    def places(self):
-        return [
-            view
-            for body in self.bodies
-            for move in body.moves
-            for view in (move.base, move.first, move.last)
-            if view is not None
-        ] + [self.flag] * (self.flag is not None)
-
-    @property
-    def buffers(self):
-        """What lives from the first step to the last."""
-        inside = [buffer for body in self.bodies for line in body.code for buffer in line.buffers]
-        return [
-            buffer
-            for buffer in (*[view.buffer for view in self.places], *inside)
-            if buffer.kind != "temporary" or buffer.number < self.temporaries
-        ]
-
-
-def walk(code):
-    """All instructions, those inside of loops behind their loop."""
-    for line in code:
-        yield line
-        if line.opcode == LOOP:
-            for body in line.detail.bodies:
-                yield from walk(body.code)
-
-
-@dataclass(frozen=True)
-class Object:
-    """A Python object between two calls: a tuple of results, or an array of a dtype without kernels."""
-
-    number: int
-
-
-@dataclass(frozen=True)
-class Product:
-    """A matrix product that a sum will compute."""
-
-    a: View
-    b: View
-    shape: tuple
-
-
-@dataclass(frozen=True)
-class Scatter:
-    """Zeros with a value added at a basic index, which a sum will add."""
-
-    value: View
-    index: tuple
-    shape: tuple
 
 
 class Lowering:
@@ -207,8 +66,8 @@ class Lowering:
     first_only: ClassVar[set] = set()  # functions whose further arguments are not operands of a cluster
 
     def __init__(self, program, inputs, outputs, calls=False, sums=True, outer=None):
-        self.program, self.calls, self.accumulates = program, calls, sums
-        self.users = program.users()
+        self.program, self.calls, self.accumulates, self.users = program, calls, sums, program.users()
+        self.sums = Sums(program.steps if sums else (), self.users)
         self.values = {id(step): view for step, view in zip(program.inputs, inputs, strict=True)}
         self.destinations = {}  # id(step) -> view
         for y, view in zip(program.outputs, outputs, strict=True):
@@ -221,9 +80,8 @@ class Lowering:
 
     def run(self):
         """Lower everything; the instructions are in `code`."""
-        self.find_sums()
         self.find_places()
-        for unit in fused(self.program, self.is_view, self.is_summed):
+        for unit in fused(self.program, self.is_view, self.sums.covers):
             if type(unit) is Cluster:
                 self.cluster(unit)
             else:
@@ -349,7 +207,7 @@ class Lowering:
 
     def destination(self, step):
         """Where the result of a step goes: its output, or a new temporary."""
-        last = self.outermost.get(id(step), step)
+        last = self.sums.outermost.get(id(step), step)
         found = self.destinations.get(id(last))
         if found is None:
             found = self.destinations[id(last)] = self.temporary(step.shape, step.dtype)
@@ -393,90 +251,26 @@ class Lowering:
                     and a.function is not INPUT
                     and a.dtype == step.dtype
                     and not self.is_view(a)
-                    and id(a) not in self.summed
-                    and id(a) not in self.outermost
+                    and id(a) not in self.sums.waiting
+                    and id(a) not in self.sums.outermost
                     and id(a) not in self.destinations
                 ):
                     place = self.destination(step).indexed(index)
                     if place.shape == a.shape:
                         self.destinations[id(a)] = place
 
-    # Sums of products and scattered terms
-
-    def find_sums(self):
-        """Which steps are sums that their terms accumulate, and which of the terms wait for them."""
-        self.sums = set()  # ids of sums that are accumulated
-        self.summed = set()  # ids of products and scatters that a sum computes
-        self.outermost = {}  # id(sum) -> the sum in whose memory it and all between them are accumulated
-        continued = {}  # id(sum) -> the sum that goes on in its memory
-        for step in self.program.steps if self.accumulates else ():
-            terms = step.arguments
-            if step.function not in SIGNS or step.dtype not in KERNEL_DTYPES or 0 in step.shape:
-                continue
-            if self.is_product_and_more(step):
-                self.sums.add(id(step))
-                self.summed.update(id(x) for x in terms if self.may_wait(x, step))
-                continue
-            if not all(type(x) is Step and x.shape == step.shape and x.dtype == step.dtype for x in terms):
-                continue
-            waiting = [x for x in terms if self.may_wait(x, step)]
-            nested = [x for x in terms if self.is_nested(x, step)]
-            scattered = any(x.function in SCATTERS for x in waiting)
-            if len(waiting) + len(nested) == len(terms) or scattered or (waiting and not is_elementwise(step)):
-                self.sums.add(id(step))
-                self.summed.update(map(id, waiting))
-                if nested:
-                    continued[id(nested[0])] = step
-        for step in reversed(self.program.steps):
-            if id(step) in continued:
-                last = continued[id(step)]
-                self.outermost[id(step)] = self.outermost.get(id(last), last)
-
-    def is_product_and_more(self, step):
-        """Whether one of two terms is a product of ours, which adds the other one, broadcast, to its own."""
-        if len(step.arguments) != 2:
-            return False
-        x, y = sorted(step.arguments, key=lambda x: not self.may_wait(x, step))
-        return (
-            self.may_wait(x, step)
-            and is_matrix_product(x)
-            and type(y) is Step
-            and y.dtype == x.dtype
-            and not self.may_wait(y, step)
-            and not self.is_nested(y, step)
-            and all(a.ndim <= 2 and a.dtype == x.dtype for a in x.arguments)
-            and self.is_small(*sizes_of(x), x.dtype)
-        )
-
-    def may_wait(self, x, step):
-        """Whether an argument is a product, or a scatter, that only this sum needs."""
-        return (
-            type(x) is Step
-            and x.shape == step.shape
-            and x.dtype == step.dtype
-            and len(self.users[id(x)]) == 1
-            and (is_matrix_product(x) or (x.function in SCATTERS and SCATTERS[x.function](x)))
-        )
-
-    def is_nested(self, x, step):
-        """Whether an argument is itself a sum that only this one needs."""
-        return type(x) is Step and id(x) in self.sums and len(self.users[id(x)]) == 1 and x.dtype == step.dtype
-
-    def is_summed(self, step):
-        return id(step) in self.sums or id(step) in self.summed
-
     def accumulate(self, step):
         """out = a +- b, in the memory of a sum that nothing else needs."""
         terms = list(zip(SIGNS[step.function], step.arguments, strict=True))
         out = self.destination(step)
         beta = 0.0
-        if self.is_product_and_more(step):
-            (s, x), (t, y) = sorted(terms, key=lambda term: id(term[1]) not in self.summed)
+        if self.sums.is_product_and_more(step):
+            (s, x), (t, y) = sorted(terms, key=lambda term: id(term[1]) not in self.sums.waiting)
             y = self.view(y)
             if not y.conj:
                 self.multiply(self.values[id(x)], out, s, t, y.broadcast(out.shape))
                 return out
-        ready = [(s, x) for s, x in terms if id(x) not in self.summed]
+        ready = [(s, x) for s, x in terms if id(x) not in self.sums.waiting]
         if len(ready) == 2:
             (s, x), (t, y) = ready
             x, y = self.view(x), self.view(y)
@@ -489,7 +283,7 @@ class Lowering:
                 self.elementwise(AXPBY, view, view, out, s)
             beta = 1.0
         for s, x in terms:
-            if id(x) not in self.summed:
+            if id(x) not in self.sums.waiting:
                 continue
             waiting = self.values[id(x)]
             if type(waiting) is Product:
@@ -600,7 +394,7 @@ class Lowering:
                 b = replace(b, shape=(k, n), strides=b.strides[-2:])
                 out = d = replace(out, shape=(m, n), strides=(crs, out.strides[-1]))
                 stack = ()
-        if not self.is_small(m, n, k, out.dtype):
+        if not is_small(m, n, k, out.dtype):
             if not has_unit_lines(*out.strides[-2:], m, n):  # C' = B' A'
                 a, b, out, m, n = b.mT, a.mT, out.mT, n, m
             if not has_unit_lines(*out.strides[-2:], m, n):  # BLAS cannot write there
@@ -634,7 +428,7 @@ class Lowering:
         """One instruction for c = alpha a b + beta c: small ones are ours, vectors are gemv, others gemm."""
         flags = CONJ_A * a.conj | CONJ_B * b.conj
         cost = 2.0 * m * n * k
-        if self.is_small(m, n, k, dtype):
+        if is_small(m, n, k, dtype):
             self.emit(PRODUCT, dtype, m, n, k, *operands, alpha, beta, batch, flags, cost)
         elif n == 1 and not flags and operands[1][2] > 0 and operands[2][2] > 0:
             self.emit(GEMV, dtype, m, 1, k, *operands, alpha, beta, batch, 0, cost)
@@ -643,13 +437,6 @@ class Lowering:
             self.emit(GEMV, dtype, n, 1, k, B, x, y, alpha, beta, batch, 0, cost)
         else:
             self.emit(GEMM, dtype, m, n, k, *operands, alpha, beta, batch, flags, cost)
-
-    def is_small(self, m, n, k, dtype):
-        if dtype.kind == "c":
-            return m * n * k <= SMALL_COMPLEX
-        if dtype == np.float64 and min(m, n, k) >= SMALL_DOUBLE:
-            return False
-        return max(m, n, k) <= SMALL_REAL or k == 0
 
     # Calls
 
@@ -697,119 +484,3 @@ def always(step):
 def as_is(x):
     """x, for a call that only converts."""
     return x
-
-
-def sizes_of(step):
-    """m, n, k of a product of two matrices or vectors."""
-    a, b = (x.shape for x in step.arguments)
-    return (1, *a)[-2], (*b, 1)[1], a[-1]
-
-
-def is_matrix_product(step):
-    return step.function is np.matmul and step.dtype in KERNEL_DTYPES
-
-
-# The table: NumPy function -> its instructions. Each takes the lowering and the step.
-
-TABLE = {}
-# Functions that are no code, and their views; some are only for steps of which a condition holds.
-VIEWS = {}
-VIEW_CONDITIONS = {}
-# Functions that join their arguments: step -> (argument, basic index of the result where it stands)
-PLACES = {}
-# Functions whose results are several views
-SEVERAL = set()
-# Functions that are recorded without being computed -> what a call does
-CALLED = {}
-# Functions whose result is zeros with the first argument added at a basic index: step -> whether it is
-SCATTERS = {}
-
-
-def lower_matmul(to, step):
-    if step.dtype not in KERNEL_DTYPES:
-        raise NotLowerable("a product of integers")
-    a, b = (to.operand(x, step.dtype) for x in step.arguments)
-    product = Product(a, b, step.shape)
-    if id(step) in to.summed:
-        return product
-    out = to.destination(step)
-    to.multiply(product, out)
-    return out
-
-
-def lower_vecdot(to, step):
-    a, b = (to.operand(x, step.dtype) for x in step.arguments)
-    a = replace(a, conj=not a.conj and step.dtype.kind == "c")
-    out = to.destination(step)
-    stack = out.shape
-    length = a.shape[-1]
-    a, b = a.broadcast((*stack, length)), b.broadcast((*stack, length))
-    if 0 in stack:
-        return out
-    axes = merge(stack, a.strides[:-1], b.strides[:-1], out.strides)
-    if len(axes) > 1:
-        raise NotLowerable("an inner product over several stack axes")
-    batch, bs = axes[0] if axes else (1, [0, 0, 0])
-    operands = [(v.buffer, v.offset, 0, v.strides[-1], s) for v, s in ((a, bs[0]), (b, bs[1]))]
-    flags = CONJ_A * a.conj | CONJ_B * b.conj
-    to.emit(INNER, step.dtype, 1, length, 1, *operands, (out.buffer, out.offset, 0, 0, bs[2]), 1.0, 0.0, batch, flags,
-            2.0 * length)  # fmt: skip
-    return out
-
-
-def lower_elementwise(opcode):
-    def emit(to, step):
-        a, b = (to.operand(x, step.dtype) for x in step.arguments)
-        out = to.destination(step)
-        to.elementwise(opcode, a, b, out)
-        return out
-
-    return emit
-
-
-def lower_signed_sum(to, step):
-    if id(step) in to.sums:
-        return to.accumulate(step)
-    views = [to.operand(x, step.dtype) for x in step.arguments]
-    out = to.destination(step)
-    to.elementwise(AXPBY, views[0], views[-1], out, *SIGNS[step.function])
-    return out
-
-
-def view_conjugate(to, step):
-    a = to.view(step.arguments[0])
-    return replace(a, conj=not a.conj and a.dtype.kind == "c")
-
-
-def view_transpose(to, step):
-    a = to.view(step.arguments[0])
-    axes = step.arguments[1] if len(step.arguments) > 1 and step.arguments[1] is not None else range(a.ndim)[::-1]
-    return a.permuted([i % a.ndim for i in axes])
-
-
-def view_reshape(to, step):
-    a = to.view(step.arguments[0])
-    if step.keywords:
-        raise NotLowerable("a reshape with keywords")
-    found = a.reshaped(step.shape)
-    return to.materialized(a).reshaped(step.shape) if found is None else found
-
-
-def view_broadcast(to, step):
-    return to.view(step.arguments[0]).broadcast(step.shape)
-
-
-TABLE |= {
-    np.matmul: lower_matmul,
-    np.vecdot: lower_vecdot,
-    np.multiply: lower_elementwise(MUL),
-    np.true_divide: lower_elementwise(DIV),
-    **dict.fromkeys(SIGNS, lower_signed_sum),
-}
-SIMPLE = {f: TABLE[f] for f in (np.multiply, np.true_divide, *SIGNS)}
-VIEWS |= {
-    np.conjugate: view_conjugate,
-    np.transpose: view_transpose,
-    np.reshape: view_reshape,
-    np.broadcast_to: view_broadcast,
-}

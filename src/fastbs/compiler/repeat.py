@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .lowering import (
+from .instructions import (
     BY_PARITY,
     BY_SOURCE,
     BY_STEP,
@@ -19,10 +19,10 @@ from .lowering import (
     BodyCode,
     Instruction,
     LoopCode,
-    Lowering,
     Move,
     NotLowerable,
 )
+from .lowering import Lowering
 from .program import Step
 from .views import Buffer, View, contiguous
 

@@ -1,6 +1,6 @@
 """What a plan does, as text."""
 
-from .lowering import CALL, CLUSTER, LOOP, PARALLEL, walk
+from .instructions import CALL, CLUSTER, LOOP, PARALLEL, walk
 
 __all__ = ["Report"]
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from .._trace import steps
 from .assemble import layout_of, optimized, recorded, tape_of, view_of
-from .lowering import BodyCode, LoopCode, Lowering, NotLowerable
+from .instructions import BodyCode, LoopCode, NotLowerable
+from .lowering import Lowering
 from .program import Program, from_nodes
 from .repeat import emit, inner_code, new_slot
 from .views import View, contiguous

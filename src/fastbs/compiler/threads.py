@@ -7,7 +7,7 @@ own, since BLAS has threads of its own, and so differ from those of one thread i
 import dataclasses
 
 from .clusters import LOAD
-from .lowering import CLUSTER, COPY, GEMM, PARALLEL, PRODUCT, Instruction
+from .instructions import CLUSTER, COPY, GEMM, PARALLEL, PRODUCT, Instruction
 
 __all__ = ["parallel"]
 
