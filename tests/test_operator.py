@@ -276,6 +276,14 @@ def test_vectors_in_compositions():
         assert_allclose(op @ x, B @ x + d * x)
 
 
+def test_vectors_in_sums_of_compositions_with_numbers():
+    B, x = fb.Left(np.arange(9.0).reshape(3, 3)), np.arange(3.0)
+    doubled = B @ (2 * fb.Identity())
+    for op, expected in ((-doubled, -2), (doubled - B, 1), (-(B @ (2 * fb.Identity()) @ (3 * fb.Identity())), -6)):
+        np.testing.assert_array_equal(op @ x, expected * (B @ x))
+        np.testing.assert_array_equal(op.H @ x, expected * (B.H @ x))
+
+
 @pytest.mark.parametrize("tall", [False, True])
 def test_left_of_a_vector_in_dense_and_scipy_form(tall):
     A = rng.normal(size=(5 if tall else 3, 3))

@@ -153,7 +153,8 @@ class Composition(Composite):
     def shapes_at(self, rank):
         if self.shape_in is None or len(self.shape_in) == rank:
             return self.shape_in, self.shape_out
-        shape_in = self.operators[-1].shapes_at(rank)[0]
+        reads = next((op for op in reversed(self.operators) if not op.keeps_shape), self.operators[-1])
+        shape_in = reads.shapes_at(rank)[0]
         if shape_in is None or len(shape_in) != rank:
             return self.shape_in, self.shape_out
         try:
