@@ -21,7 +21,7 @@ from .rules.indexing import get
 from .rules.table import Linear
 from .values import add
 
-__all__ = ["Dense", "Outer", "Unit", "collect", "is_dense", "push"]
+__all__ = ["Dense", "Outer", "Unit", "collect", "first_of", "is_dense", "numbered", "push"]
 
 
 MANY = 64  # more small products than these times each other are one large product
@@ -196,11 +196,20 @@ MOVES = (get, np.reshape, np.transpose)  # with plain arguments these select ele
 def unit_linear(term, function, op):
     if function not in MOVES or (function is get and len(op.data) > 2):
         return None
-    places = np.ravel(op.apply(np.reshape(np.arange(term.count), term.shape)))
+    first = first_of(op.apply(numbered(term.shape)))
+    return None if first is None else Unit(term.start + first, op.shape_out, term.dtype)
+
+
+def numbered(shape):
+    """An array of the numbers of its own elements."""
+    return np.reshape(np.arange(math.prod(shape)), shape)
+
+
+def first_of(places):
+    """The first of these places if the others follow one by one, else None."""
+    places = np.ravel(places)
     first = int(places[0]) if places.size else 0
-    if not np.array_equal(places, np.arange(first, first + places.size)):
-        return None
-    return Unit(term.start + first, op.shape_out, term.dtype)
+    return first if np.array_equal(places, np.arange(first, first + places.size)) else None
 
 
 def unit_elementwise(term, function, op):
@@ -210,12 +219,12 @@ def unit_elementwise(term, function, op):
             return term
         if len(source) != 1:
             return None
-        return Outer(term.start, ones(target, term.dtype) * op.M, None, None, -1)
+        return Outer(term.start, np.ones(target, term.dtype) * op.M, None, None, -1)
     source = (1,) * (len(target) - len(source)) + source
     if len(target) != 2 or (source[0] == target[0]) == (source[1] == target[1]):
         return None
     row = -2 if source[0] == target[0] else -1
-    core = ones(target, term.dtype) if op.M is None else ones(target, term.dtype) * op.M
+    core = np.ones(target, term.dtype) if op.M is None else np.ones(target, term.dtype) * op.M
     return Outer(term.start, core, None, -3 - row, row)
 
 
@@ -224,13 +233,13 @@ def unit_right_factor(term, function, op):
         return Dense(term.start, term.shape, op.F)
     if len(term.shape) != 2:
         return None
-    return Outer(term.start, ones(op.shape_out, term.dtype), op.F, -1, -2)
+    return Outer(term.start, np.ones(op.shape_out, term.dtype), op.F, -1, -2)
 
 
 def unit_left_factor(term, function, op):
     if len(term.shape) != 2:
         return None
-    return Outer(term.start, ones(op.shape_out, term.dtype), op.F.T, -2, -1, swapped=True)
+    return Outer(term.start, np.ones(op.shape_out, term.dtype), op.F.T, -2, -1, swapped=True)
 
 
 def unit_right_vector(term, function, op):
@@ -238,17 +247,13 @@ def unit_right_vector(term, function, op):
         return Dense(term.start, term.shape, op.F)
     if len(term.shape) != 2:
         return None
-    return Outer(term.start, ones(op.shape_out, term.dtype), op.F[:, None], None, -1)
+    return Outer(term.start, np.ones(op.shape_out, term.dtype), op.F[:, None], None, -1)
 
 
 def unit_left_vector(term, function, op):
     if len(term.shape) != 2:
         return None
-    return Outer(term.start, ones(op.shape_out, term.dtype), op.F[:, None], None, -1, swapped=True)
-
-
-def ones(shape, dtype):
-    return np.ones(shape, dtype)
+    return Outer(term.start, np.ones(op.shape_out, term.dtype), op.F[:, None], None, -1, swapped=True)
 
 
 UNIT = {
@@ -280,11 +285,9 @@ def outer_linear(term, function, op):
     if function is not np.transpose:
         return untouched(term, op)
     ndim = len(term.shape)
-    source = op.apply(np.empty(term.shape, bool))  # the shape only
     axes = op.data[2] if len(op.data) > 2 and op.data[2] is not None else range(ndim)[::-1]
     axis, row = (None if x is None else list(axes).index(x + ndim) - ndim for x in (term.axis, term.row))
-    core = op.apply(term.core)
-    return replace(term, core=core, axis=axis, row=row) if source.ndim == ndim else None
+    return replace(term, core=op.apply(term.core), axis=axis, row=row)
 
 
 def outer_reduction(term, function, op):

@@ -6,11 +6,10 @@ side of the diagonal are followed, and a step needs only the directions of the b
 """
 
 import itertools
-import math
 
 import numpy as np
 
-from .directions import Unit, collect, is_dense, push
+from .directions import Unit, collect, first_of, is_dense, numbered, push
 from .operator import Operator
 from .operators.elementwise import Elementwise
 from .operators.product import LeftFactor, RightFactor
@@ -136,13 +135,7 @@ def put_at(node, op):
         return None
     if node.function is np.reshape:
         return 0
-    places = np.ravel(get(np.reshape(np.arange(math.prod(op.shape_out)), op.shape_out), **index_of(op)))
-    first = int(places[0]) if places.size else 0
-    return first if np.array_equal(places, np.arange(first, first + places.size)) else None
-
-
-def index_of(op):
-    return {"index": op.keywords["index"], "ndim": len(op.shape_out)}
+    return first_of(get(numbered(op.shape_out), index=op.keywords["index"], ndim=len(op.shape_out)))
 
 
 def reached(places, edges):
