@@ -8,8 +8,8 @@ import numpy as np
 
 from ._trace import Traced
 from .arguments import as_array
-from .errors import DtypeError, ShapeError, SingularError
-from .stack import TRIANGLES, check_out, into, kernel_array, same
+from .errors import ShapeError, SingularError
+from .stack import TRIANGLES, check_entries, check_out, into, kernel_array, kernel_dtype, refuse_out, same
 
 __all__ = ["BlockRows"]
 
@@ -85,16 +85,10 @@ class BlockRows:
         if shape is None:
             raise ShapeError(f"{where} must be {self._forms()} because {self._because()}; got {b.shape}")
         if self.is_traced or type(b) is Traced:
-            if out is not None:
-                raise DtypeError(f"{where}: out must be None because traced values are not overwritten; got an array")
+            refuse_out(out, "traced values are not overwritten", where)
             X = np.reshape(b, shape)
             return np.reshape(self._traced_solve(X) if solve else self._product(X), b.shape)
-        dtype = np.result_type(self.dtype, b.dtype)
-        if dtype.char not in "fdFD":
-            raise DtypeError(
-                f"{where} must be at most double precision because kernels compute in float32, float64, complex64 and "
-                f"complex128; got {b.dtype}"
-            )
+        dtype = kernel_dtype(np.result_type(self.dtype, b.dtype), b, where)
         if out is not None:
             check_out(out, b.shape, dtype, where)
         if dtype.kind == "c" and self.dtype.kind != "c":  # the two parts are two columns
@@ -117,10 +111,7 @@ class BlockRows:
 
     def _entries(self, b, out, solve, where):
         """A block vector, None for zero; what comes before anything nonzero stays None."""
-        if out is not None:
-            raise DtypeError(f"{where}: out must be None because the result is a list; got an array")
-        if len(b) != self.n:
-            raise ShapeError(f"{where} must have {self.n} entries because there are as many block rows; got {len(b)}")
+        check_entries(b, self.n, out, where)
         given = {i: as_array(x, f"{where}: entry {i}") for i, x in enumerate(b) if x is not None}
         if not given:
             return [None] * self.n

@@ -187,20 +187,14 @@ class Stack:
                 f"because there are {n} blocks of {m} rows; got {b.shape}"
             )
         if self.is_traced or type(b) is Traced:
-            if out is not None:
-                raise DtypeError(f"{where}: out must be None because traced values are not overwritten; got an array")
+            refuse_out(out, "traced values are not overwritten", where)
             X = np.reshape(b, core)
             if solve:
                 X = record(stacked_solve, (self.diag, self.off, X), self.options)
             else:
                 X = self._traced_product(X)
             return np.reshape(X, b.shape)
-        dtype = np.result_type(self.dtype, b.dtype)
-        if dtype.char not in "fdFD":
-            raise DtypeError(
-                f"{where} must be at most double precision because kernels compute in float32, float64, complex64 and "
-                f"complex128; got {b.dtype}"
-            )
+        dtype = kernel_dtype(np.result_type(self.dtype, b.dtype), b, where)
         if out is not None:
             check_out(out, b.shape, dtype, where)
         if dtype.kind == "c" and self.dtype.kind != "c":  # the two parts are two columns
@@ -249,10 +243,7 @@ class Stack:
 
     def _entries(self, b, out, threads, solve, where):
         """A block vector, None for zero; what comes before anything nonzero stays None."""
-        if out is not None:
-            raise DtypeError(f"{where}: out must be None because the result is a list; got an array")
-        if len(b) != self.n:
-            raise ShapeError(f"{where} must have {self.n} entries because there are as many block rows; got {len(b)}")
+        check_entries(b, self.n, out, where)
         given = [i for i, x in enumerate(b) if x is not None]
         if not given:
             return [None] * self.n
@@ -386,14 +377,32 @@ def kernel_array(x, where):
         return x
     if x.dtype.kind in "biu" or x.dtype.char == "e":
         return x.astype(np.float64 if x.dtype.kind in "biu" else np.float32)
-    if x.dtype.char not in "fdFD":
+    kernel_dtype(x.dtype, x, where)
+    if x.dtype.isnative and x.flags.aligned and not any(step % x.itemsize for step in x.strides):
+        return np.asarray(x)
+    return np.array(x, x.dtype.newbyteorder("="))
+
+
+def kernel_dtype(dtype, x, where):
+    """The dtype of x, or of what comes of it, if kernels compute in it."""
+    if dtype.char not in "fdFD":
         raise DtypeError(
             f"{where} must be at most double precision because kernels compute in float32, float64, complex64 and "
             f"complex128; got {x.dtype}"
         )
-    if x.dtype.isnative and x.flags.aligned and not any(step % x.itemsize for step in x.strides):
-        return np.asarray(x)
-    return np.array(x, x.dtype.newbyteorder("="))
+    return dtype
+
+
+def check_entries(b, n, out, where):
+    """A block vector is a list with an entry a block row, and so is what comes of it."""
+    refuse_out(out, "the result is a list", where)
+    if len(b) != n:
+        raise ShapeError(f"{where} must have {n} entries because there are as many block rows; got {len(b)}")
+
+
+def refuse_out(out, reason, where):
+    if out is not None:
+        raise DtypeError(f"{where}: out must be None because {reason}; got an array")
 
 
 def check_out(out, shape, dtype, where):
