@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import fastbs as fb
-from fastbs.derivatives import Recording
 from fastbs.directions import Dense, Outer, Unit, collect, push
 from fastbs.jacobian import edges_of
+from fastbs.recording import Recording
 
 rng = np.random.default_rng(0)
 A, B, C = rng.normal(size=(4, 3)), rng.normal(size=(5, 6)), rng.normal(size=(4, 6))

@@ -33,6 +33,7 @@ LAYERS = [
     "jacobian signatures",
     "compiled sparse",
     "replay",
+    "recording",
     "derivatives",
     "program testing",
     "__init__",  # the public names; the tour is a user of them

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fastbs._trace import steps
-from fastbs.derivatives import Recording, grad
+from fastbs.derivatives import grad
+from fastbs.recording import Recording
 
 SIZE = 12_500  # elements of a value: 100 KB
 

@@ -5,10 +5,10 @@ import optree
 
 from ._trace import Node, steps
 from .blocks import BlockMatrix
-from .derivatives import Recording, matching, matching_tangents
 from .display import MOST_CELLS, spy
 from .jacobian import ChainedJacobian
 from .operators import Identity
+from .recording import Recording, matching, matching_tangents
 from .solvers import backslash
 from .system import derivative
 
