@@ -124,8 +124,8 @@ class BlockRows:
                     f"got {entry.shape}"
                 )
         dtype = np.result_type(*(entry.dtype for entry in given.values()))
-        zeros = {i: np.zeros((self.sizes[i], *tail), dtype) for i in range(self.n) if i not in given}
-        x = self._checked(np.concatenate([{**given, **zeros}[i] for i in range(self.n)]), None, False, solve)
+        parts = [given[i] if i in given else np.zeros((size, *tail), dtype) for i, size in enumerate(self.sizes)]
+        x = self._checked(np.concatenate(parts), None, False, solve)
         reached = range(max(given) + 1) if self.upper else range(min(given), self.n)
         return [x[self.rows(i)] if i in reached else None for i in range(self.n)]
 
