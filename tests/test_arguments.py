@@ -10,7 +10,7 @@ import sympy
 from numpy.testing import assert_array_equal
 
 import fastbs as fb
-from fastbs.arguments import as_array, as_matrix, is_array, is_scalar, is_sparse
+from fastbs.arguments import as_array, as_matrix, check_out, is_array, is_scalar, is_sparse
 from fastbs.errors import DtypeError, ShapeError
 
 SPARSE = scipy.sparse.csr_array(np.eye(2))
@@ -121,3 +121,19 @@ def test_ragged_lists_are_refused():
         ShapeError, match=r"Left: B must be rectangular because it is an array; got \[\[1, 2\], \[3\]\]"
     ):
         fb.Left([[1, 2], [3]])
+
+
+@pytest.mark.parametrize(
+    ("out", "error", "message"),
+    [
+        ([0.0, 0.0], TypeError, "f: out must be an array because .*; got list"),
+        (np.zeros(3), ValueError, r"f: out must be \(2,\) because the result is; got \(3,\)"),
+        (np.zeros(2, "f4"), TypeError, "f: out must be float64 because the result is; got float32"),
+        (np.broadcast_to(0.0, 2), ValueError, "f: out must be writeable because .*; got a read-only array"),
+    ],
+    ids=["no array", "shape", "dtype", "read-only"],
+)
+def test_where_results_are_written(out, error, message):
+    check_out(np.zeros(2), (2,), np.dtype(float), "f")
+    with pytest.raises(error, match=message):
+        check_out(out, (2,), np.dtype(float), "f")

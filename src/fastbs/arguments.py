@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import DtypeError, ShapeError
 
-__all__ = ["as_array", "as_matrix", "is_array", "is_scalar", "is_sparse"]
+__all__ = ["as_array", "as_matrix", "check_out", "is_array", "is_scalar", "is_sparse"]
 
 KINDS = "biufcO"  # bool, integers, real, complex, and objects such as Fraction
 
@@ -73,3 +73,15 @@ def as_matrix(value, where):
     if value.ndim != 2:
         raise ShapeError(f"{where} must be a matrix because it multiplies one; got shape {tuple(value.shape)}")
     return value
+
+
+def check_out(out, shape, dtype, where):
+    """Refuse what a result of this shape and dtype cannot be written to."""
+    if not isinstance(out, np.ndarray):
+        raise DtypeError(f"{where}: out must be an array because the result is written to it; got {type(out).__name__}")
+    if out.shape != shape:
+        raise ShapeError(f"{where}: out must be {shape} because the result is; got {out.shape}")
+    if out.dtype != dtype:
+        raise DtypeError(f"{where}: out must be {dtype} because the result is; got {out.dtype}")
+    if not out.flags.writeable:
+        raise ValueError(f"{where}: out must be writeable because the result is written to it; got a read-only array")

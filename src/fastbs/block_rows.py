@@ -7,9 +7,9 @@ upper. A subclass says what the couplings and the diagonal blocks are.
 import numpy as np
 
 from ._trace import Traced
-from .arguments import as_array
+from .arguments import as_array, check_out
 from .errors import ShapeError, SingularError
-from .stack import TRIANGLES, check_entries, check_out, into, kernel_array, kernel_dtype, refuse_out, same
+from .stack import TRIANGLES, check_entries, into, kernel_array, kernel_dtype, refuse_out, same
 
 __all__ = ["BlockRows"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from . import levels
 from ._graph import PlannedSweeper, Sweeper, all_finite
 from ._trace import Traced, record
-from .arguments import is_array
+from .arguments import check_out, is_array
 from .edges import in_order, index_of, positions, read_edges, tails_of
 from .errors import DtypeError, ShapeError, StructureError
 from .semirings import SEMIRINGS, semiring_of
@@ -532,17 +532,6 @@ def real_weights(weights: Any, where: str) -> Any:
             f"got {weights.dtype}"
         )
     return np.ascontiguousarray(weights, np.float32 if weights.dtype.char in "ef" else np.float64)
-
-
-def check_out(out: Any, shape: tuple[int, ...], dtype: Any, where: str) -> None:
-    if not isinstance(out, np.ndarray):
-        raise DtypeError(f"{where}: out must be an array because the result is written to it; got {type(out).__name__}")
-    if out.shape != shape:
-        raise ShapeError(f"{where}: out must be {shape} because the result is; got {out.shape}")
-    if out.dtype != dtype:
-        raise DtypeError(f"{where}: out must be {dtype} because the result is; got {out.dtype}")
-    if not out.flags.writeable:
-        raise ValueError(f"{where}: out must be writeable because the result is written to it; got a read-only array")
 
 
 def written(x: Any, out: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from . import _blocks
 from ._blocks import Sweep
 from ._trace import Traced, record
-from .arguments import as_array, is_array
+from .arguments import as_array, check_out
 from .errors import DtypeError, ShapeError, StructureError
 
 __all__ = ["DIAGONALS", "Stack", "kernel_array", "stacked_solve"]
@@ -403,17 +403,6 @@ def check_entries(b, n, out, where):
 def refuse_out(out, reason, where):
     if out is not None:
         raise DtypeError(f"{where}: out must be None because {reason}; got an array")
-
-
-def check_out(out, shape, dtype, where):
-    if not is_array(out) or type(out) is Traced:
-        raise DtypeError(f"{where}: out must be an array because the result is written to it; got {type(out).__name__}")
-    if out.shape != shape:
-        raise ShapeError(f"{where}: out must be {shape} because the result is; got {out.shape}")
-    if out.dtype != dtype:
-        raise DtypeError(f"{where}: out must be {dtype} because the result is; got {out.dtype}")
-    if not out.flags.writeable:
-        raise ValueError(f"{where}: out must be writeable because the result is written to it; got a read-only array")
 
 
 def into(out, x):
