@@ -70,6 +70,14 @@ def test_errors_are_those_of_numpy(f, good, bad):
     np.testing.assert_array_equal(compiled(good), f(good))
 
 
+def test_exchanges_the_rows_that_numpy_exchanges():
+    solve = fb.compile(np.linalg.solve)
+    for A in ([[2.5, -0.1], [np.inf, 2.4]], [[2.5, np.inf], [-0.1, 2.4]], [[1e-200, 1.0], [1.0, 1e100]]):
+        A, b = np.array(A), np.array([1.2, -0.6])
+        for given in (A, A.T):
+            np.testing.assert_array_equal(solve(given, b), np.linalg.solve(given, b))
+
+
 def test_errors_inside_of_loops():
     def filtered(S, x):
         return fb.scan(lambda x, s: (np.linalg.solve(s, x), x), x, S)[0]

@@ -63,13 +63,13 @@ def lower_triangular_solve(to, step):
 
 
 def lower_solve(to, step):
-    """The columns of b as rows, on which LAPACK works in place."""
+    """The columns of a and b as rows, on which LAPACK works in place: P a = L U, as NumPy has it."""
     checked(step)
     a, b = map(to.view, step.arguments)
     if b.shape != step.shape:
         raise NotLowerable("a stack of matrices")
     m, n = (*step.shape, 1)[:2]
-    factors, pivots = to.materialized(a), to.temporary((m,), step.dtype)
+    factors, pivots = to.materialized(a.mT), to.temporary((m,), step.dtype)
     rows = to.materialized(b.mT if b.ndim == 2 else b)
     line = rows if b.ndim == 2 else rows.insert(0)
     to.factored(SOLVE, step, factors, line, m, n, 0, 2 / 3 * m**3 + 2.0 * m * m * n, pivots.insert(0))

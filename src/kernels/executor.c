@@ -148,10 +148,10 @@ static int triangular(const fb_instruction *t, fb_view a, fb_view c, int64_t siz
     return 1;
 }
 
-/* Rows of c = a^-1 of them by P a' = L U, which LAPACK sees; 0 if a pivot is. */
+/* Rows of c = a'^-1 of them by P a' = L U, which LAPACK sees; 0 if a pivot is. */
 static int solve(const fb_instruction *t, fb_view a, fb_view c, fb_view d)
 {
-    char trans = 'T';
+    char trans = 'N';
     int order = (int)t->m, count = (int)t->n, ld = leading(t->m, 1), info = 0;
     fb_blas_table[t->dtype].getrf(&order, &order, a.p, &ld, (int *)d.p, &info);
     if (info != 0)
