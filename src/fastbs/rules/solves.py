@@ -117,7 +117,7 @@ def each_substituted(T, B, *options):
         return substituted(T, B, *options)
     batch = np.broadcast_shapes(T.shape[:-2], B.shape[:-2])
     T, B = (np.broadcast_to(x, batch + x.shape[-2:]) for x in (T, B))
-    result = np.empty(B.shape, np.result_type(T, B))
+    result = np.empty(B.shape, np.result_type(T, B, np.float32))
     for i in np.ndindex(*batch):
         result[i] = substituted(T[i], B[i], *options)
     return result
