@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
+import fastbs as fb
 import fastbs.scipy.linalg as fl
 from fastbs.derivatives import grad, jvp
 from fastbs.rules import scipy_linalg
@@ -135,6 +136,17 @@ def test_plain_arrays_go_to_scipy():
     assert fl.qr(a, pivoting=True)[2].shape == (3,)
 
 
+def test_stacks_of_matrices_and_one_right_side():
+    rng = np.random.default_rng(0)
+    T = np.tril(rng.integers(1, 5, (2, 3, 3)))
+    S = np.eye(3) + np.ones((2, 3, 3))
+    for b in (rng.integers(1, 5, (3, 2)), rng.integers(1, 5, 3)):
+        solved = fb.compile(lambda T, b: fl.solve_triangular(T, b, lower=True))(T, b)
+        np.testing.assert_allclose(solved, scipy.linalg.solve_triangular(T, b, lower=True))
+        solved = fb.compile(lambda S, b: fl.cho_solve((fl.cholesky(S), False), b))(S, b)
+        np.testing.assert_allclose(solved, scipy.linalg.cho_solve((scipy.linalg.cholesky(S), False), b))
+
+
 def test_gaussian_process_likelihood():
     """The logarithm of a Gaussian density by Cholesky, its gradient by triangular solves."""
     x, y = np.linspace(0, 1, 20), np.sin(6 * np.linspace(0, 1, 20))
@@ -162,6 +174,23 @@ def test_gaussian_process_likelihood():
         (lambda a: fl.pinv(a, return_rank=True)[0], TypeError, "pinv: return_rank"),
         (lambda a: fl.toeplitz(a[0], a), ValueError, r"r must be a vector because.*got shape \(2, 2\)"),
         (lambda a: fl.lu_factor(a[:, :1])[0], ValueError, r"square matrix.*\(2, 1\)"),
+        (
+            lambda a: fl.solve_triangular(a, a[0, :1]),
+            ValueError,
+            r"solve_triangular: b must be \(2,\) or .*a is \(2, 2\); got \(1,\)",
+        ),
+        (
+            lambda a: fl.solve_triangular(a[:1], a),
+            ValueError,
+            r"solve_triangular: a must be \(..., n, n\).*got \(1, 2\)",
+        ),
+        (lambda a: fl.cho_solve((a, True), a[:1]), ValueError, r"cho_solve: b must be \(2,\).*got \(1, 2\)"),
+        (lambda a: fl.cho_solve((a, True), a[0, 0]), ValueError, r"cho_solve: b must be \(2,\).*got \(\)"),
+        (
+            lambda a: fl.lu_solve(fl.lu_factor(a), np.ones(3)),
+            ValueError,
+            r"lu_solve: b must be \(2,\).*a is \(2, 2\); got \(3,\)",
+        ),
         (lambda a: fl.qr(a, pivoting=True)[0], TypeError, "qr: pivoting"),
         (lambda a: fl.qr(a[:, :1])[0], TypeError, "'economic'.* 2 x 1 .*'full'"),
         (lambda a: fl.svd(a[:, :1])[0], TypeError, "full_matrices.* 2 x 1"),

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.linalg as sl
 
 from .._trace import Traced
+from ..errors import ShapeError
 from ..operators.product import Map
 from .factorizations import cholesky_rule, eigh_rule, eigvalsh_rule, qr_rule, svd_rule
 from .indexing import read
@@ -145,8 +146,13 @@ def solve_second_read(y, a, b, assume_a=None, lower=False):
 RULES[solve] = (solve_first_read, solve_second_read)
 
 
-def as_columns(b):
-    """A vector as one column."""
+def as_columns(a, b, where):
+    """What stands on the right of solves with matrices a, a vector as one column."""
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise ShapeError(f"{where}: a must be (..., n, n) because it is solved with; got {a.shape}")
+    n = a.shape[-1]
+    if b.ndim == 0 or b.shape[max(b.ndim - 2, 0)] != n:
+        raise ShapeError(f"{where}: b must be ({n},) or (..., {n}, k) because a is {a.shape}; got {b.shape}")
     return b[:, None] if b.ndim == 1 else b
 
 
@@ -174,8 +180,9 @@ def solve_triangular(a, b, trans=0, lower=False, unit_diagonal=False):
            [ 0., -2.]])
     """
     a, b = as_array(a), as_array(b)
-    x = triangular_solve(a, as_columns(b), bool(lower), trans not in (0, "N"), bool(unit_diagonal))
-    return np.reshape(x, b.shape) if b.ndim == 1 else x
+    columns = as_columns(a, b, "solve_triangular")
+    x = triangular_solve(a, columns, bool(lower), trans not in (0, "N"), bool(unit_diagonal))
+    return np.reshape(x, x.shape[:-1]) if b.ndim == 1 else x
 
 
 @instead_of(sl.cho_factor)
@@ -216,9 +223,9 @@ def cho_solve(c_and_lower, b):
     c, lower = c_and_lower
     b = as_array(b)
     c = as_array(c)
-    x = triangular_solve(c, as_columns(b), lower=bool(lower), trans=not lower)
+    x = triangular_solve(c, as_columns(c, b, "cho_solve"), lower=bool(lower), trans=not lower)
     x = triangular_solve(c, x, lower=bool(lower), trans=bool(lower))
-    return np.reshape(x, b.shape) if b.ndim == 1 else x
+    return np.reshape(x, x.shape[:-1]) if b.ndim == 1 else x
 
 
 @instead_of(sl.solve_sylvester)
@@ -445,14 +452,14 @@ def lu_solve(lu_and_piv, b, trans=0):
     """
     factors, pivots = lu_and_piv
     factors, b = as_array(factors), as_array(b)
+    x = as_columns(factors, b, "lu_solve")
     rows = rows_of(pivots)
-    x = as_columns(b)
     if trans:
         x = triangular_solve(factors, x, lower=False, trans=True)
         x = take_rows(triangular_solve(factors, x, trans=True, unit_diagonal=True), np.argsort(rows))
     else:
         x = triangular_solve(factors, triangular_solve(factors, take_rows(x, rows), unit_diagonal=True), lower=False)
-    return np.reshape(x, b.shape) if b.ndim == 1 else x
+    return np.reshape(x, x.shape[:-1]) if b.ndim == 1 else x
 
 
 @instead_of(sl.lu)
