@@ -66,6 +66,7 @@ INSIDE = {
     "interop": ["scipy bsr"],
     "manifolds": ["stiefel symmetric triangular"],
     "operators": [
+        "arrayoperator",
         "matrix elementwise identity zero inner hadamard",
         "left right kronecker kroneckersum product reduction recurrence",
     ],

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..arguments import as_array
 from ..errors import SingularError
-from ..operator import ArrayOperator
+from .arrayoperator import ArrayOperator
 
 __all__ = ["Hadamard"]
 

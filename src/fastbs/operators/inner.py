@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..arguments import as_array
-from ..operator import ArrayOperator
+from .arrayoperator import ArrayOperator
 
 __all__ = ["Inner", "Multiple"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from .._kronecker import apply_chain
 from ..arguments import as_matrix, is_sparse
 from ..errors import ShapeError
-from ..operator import ArrayOperator
+from .arrayoperator import ArrayOperator
 from .matrix import FactoredInverse, factored, inverse_name, left_product, right_product, transposed_name
 
 __all__ = ["Kronecker"]

@@ -5,7 +5,8 @@ from scipy.linalg import get_lapack_funcs, schur
 
 from ..arguments import as_matrix
 from ..errors import DtypeError, ShapeError, SingularError
-from ..operator import ArrayOperator, Operator
+from ..operator import Operator
+from .arrayoperator import ArrayOperator
 from .matrix import left_product, right_product, solve_dtype, transposed_name
 
 __all__ = ["KroneckerSum"]

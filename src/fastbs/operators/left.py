@@ -1,7 +1,7 @@
 """X -> B X."""
 
 from ..arguments import as_matrix
-from ..operator import ArrayOperator
+from .arrayoperator import ArrayOperator
 from .matrix import factored, inverse_name, left_product, transposed_name
 
 __all__ = ["Left"]

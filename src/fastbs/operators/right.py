@@ -1,7 +1,7 @@
 """X -> X A."""
 
 from ..arguments import as_matrix
-from ..operator import ArrayOperator
+from .arrayoperator import ArrayOperator
 from .matrix import factored, inverse_name, right_product, transposed_name
 
 __all__ = ["Right"]
