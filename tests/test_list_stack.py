@@ -165,7 +165,11 @@ ONE, TWO = np.ones((1, 1)), np.eye(2)
         (lambda: fb.Diagonal.from_arrays([ONE, TWO]).solve([ONE, ONE]), ShapeError, "block (1, 1) and entry 1"),
         (lambda: fb.Diagonal.from_arrays([ONE, TWO]).solve([ONE]), ShapeError, "b must have 2 entries"),
         (lambda: fb.Diagonal.from_arrays([ONE, TWO]).solve(np.ones(3, "g")), DtypeError, "double precision"),
-        (lambda: fb.Diagonal.from_arrays([ONE, TWO]).solve([ONE, None], out=ONE), DtypeError, "out must be None"),
+        (lambda: fb.Diagonal.from_arrays([ONE, TWO]).solve([ONE, None], out=ONE), DtypeError, "the result is a list"),
+        (
+            lambda: fb.grad(lambda b: fb.Diagonal.from_arrays([ONE, TWO]).solve(b, out=np.ones(3)).sum())(np.ones(3)),
+            DtypeError, "traced values are not overwritten",
+        ),
         (lambda: fb.Triangular.from_arrays(np.eye(3), [1, 1]), ShapeError, "block must add up to 3"),
     ],
 )  # fmt: skip

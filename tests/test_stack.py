@@ -463,6 +463,10 @@ def test_against_band_and_triangular_lapack():
         (lambda: eye().solve(np.ones(6), out=[1]), DtypeError, "got list"),
         (lambda: eye().solve(np.ones(6), out=read_only()), ValueError, "out must be writeable"),
         (lambda: eye().solve([np.ones(2)] * 3, out=read_only()), DtypeError, "the result is a list"),
+        (
+            lambda: fb.grad(lambda b: eye().solve(b, out=np.ones(6)).sum())(np.ones(6)),
+            DtypeError, "traced values are not overwritten",
+        ),
         (lambda: eye().solve([np.ones(2)] * 2), ShapeError, "3 entries"),
         (lambda: eye().solve([np.ones(2), np.ones(3), None]), ShapeError, "block (1, 1) and entry 1"),
         (lambda: fb.Diagonal.from_arrays(np.ones((2, 3, 1, 1)))[0, 0], StructureError, "a batch of shape (2,)"),

@@ -224,8 +224,14 @@ def hessian(f, argnums=0):
     callable
         ``(*arguments, **keywords) -> H``: for each array of the gradient what `jacobian` returns for it.
 
+    Raises
+    ------
+    ShapeError
+        If the result of f is no scalar; DtypeError if an argument is not floating point.
+
     Notes
     -----
+    Costs at most one forward substitution through the steps of the gradient for each element of the arguments.
     Directions of one array, or of a slice of a flat array, stay apart, and zero blocks between them are not computed.
     ``dW X`` for all unit matrices dW is followed as one direction a row of W, until a step sums over the columns of X.
     Blocks on one side of the diagonal are the transposes of those on the other side, unless f takes rules of `rule`,

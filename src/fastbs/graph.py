@@ -137,7 +137,7 @@ class Graph:
         return Lt.T.tocsr() if self._push else Lt
 
     def as_scipy(self) -> Any:
-        """(I - Lt)^-1 as a `scipy.sparse.linalg.LinearOperator`: one sweep a product.
+        """(I - Lt)^-1 as a `scipy.sparse.linalg.LinearOperator` of the graph's shape and dtype: one sweep a product.
 
         Examples
         --------

@@ -100,7 +100,7 @@ class Triangular(BlockMatrix, structure=True):
         Raises
         ------
         StructureError
-            If blocks stand on both sides of the diagonal.
+            If blocks stand on both sides of the diagonal; ShapeError if A is not square, or not of whole blocks.
 
         Notes
         -----
@@ -135,6 +135,11 @@ class Triangular(BlockMatrix, structure=True):
         block : int, m
         diagonal
             As in `from_arrays`.
+
+        Raises
+        ------
+        ShapeError
+            If ab is not (l + u + 1, N m); StructureError if blocks stand where the matrix has none.
 
         Examples
         --------

@@ -95,6 +95,11 @@ class Tridiagonal(BlockMatrix):
         hermitian : bool
             Whether A is Hermitian and positive definite: blocks above the diagonal are not read.
 
+        Raises
+        ------
+        StructureError
+            If blocks stand beside the three diagonals; ShapeError if A is not square, or not of whole blocks.
+
         Examples
         --------
         >>> import numpy as np, scipy.sparse, fastbs as fb
