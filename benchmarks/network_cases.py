@@ -12,6 +12,7 @@ import numpy as np
 
 import fastbs as fb
 from fastbs._tape import Tape
+from fastbs.compiler.instructions import GEMM
 
 __all__ = ["CASES", "RIVALS", "Network", "loss"]
 
@@ -32,7 +33,6 @@ CASES = {
     "1024 x 3, 512": ((1024,) * 4, 512, "fastbs call", (1.04,) * 2, (1.05,) * 2, (1.0,) * 2, (1.05,) * 2),
 }  # fmt: skip
 RIVALS = ("floor", "NumPy", "jax", "torch")
-GEMM = 4  # as in fastbs.compiler.lowering
 
 
 def loss(parameters, X, Y):

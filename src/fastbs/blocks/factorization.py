@@ -56,13 +56,12 @@ class Factorization(BlockMap):
     def _matmul(self, X):
         if isinstance(X, Operator):
             return super()._matmul(X)
-        x = self._solves.run(X) if type(X) is list else None
+        b = X if type(X) is list else block_vector(X, self.shape[1], f"{self.where}: b")
+        x = self._solves.run(b)  # a tape takes only what it knows
         if x is None:
-            b = block_vector(X, self.shape[1], f"{self.where}: b")
-            x = self._solves.run(b) if type(X) is not list else None
-            if x is None:
-                x = self.apply(b)
-                self._solves.saw(self, b, x)
+            b = block_vector(b, self.shape[1], f"{self.where}: b")
+            x = self.apply(b)
+            self._solves.saw(self, b, x)
         return x
 
     def apply(self, b):
