@@ -8,7 +8,7 @@ import scipy.linalg
 import scipy.sparse
 
 import fastbs as fb
-from fastbs.errors import ShapeError, StructureError
+from fastbs.errors import DtypeError, ShapeError, StructureError
 
 
 def blocks(n=4, m=2):
@@ -75,6 +75,14 @@ def test_tridiagonal_without_rows():
         (lambda: fb.Bidiagonal.from_banded(np.ones((3, 4)), (1, 0), 2), ShapeError,
          "ab must be (2, N) because there are 1 diagonals below and 0 above the main one; got (3, 4)"),
         (lambda: fb.Bidiagonal.from_scipy(scipy.sparse.csr_array((3, 4)), block=1), ShapeError, "A must be square"),
+        (lambda: fb.Triangular.from_scipy(scipy.sparse.csr_array((4, 3)), block=2), ShapeError, "got (4, 3)"),
+        (lambda: fb.Triangular.from_scipy(scipy.sparse.coo_array(np.ones(4))), ShapeError, "got (4,)"),
+        (lambda: fb.Triangular.from_scipy(np.eye(4)), DtypeError, "A must be a SciPy sparse array"),
+        (lambda: fb.Triangular.from_scipy(scipy.sparse.csr_array((4, 4)), block=0), ShapeError, "blocks are 0 x 0"),
+        (lambda: fb.Triangular.from_scipy(scipy.sparse.bsr_array(np.eye(4), blocksize=(1, 2))), ShapeError,
+         "square blocks because it is solved with; got blocks (1, 2)"),
+        (lambda: fb.Bidiagonal.from_banded(np.ma.ones((2, 4)), (1, 0), 2), DtypeError,
+         "Bidiagonal.from_banded: ab must be a plain array because masks are not propagated"),
     ],
 )  # fmt: skip
 def test_errors(make, error, message):

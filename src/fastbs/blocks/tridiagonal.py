@@ -53,7 +53,9 @@ class Tridiagonal(BlockMatrix):
 
     def __init__(self, diag, lower, upper=None):
         given = (("diag", diag), ("lower", lower), ("upper", upper))
-        diag, lower, upper = (None if x is None else kernel_array(x, f"Tridiagonal: {name}") for name, x in given)
+        diag, lower, upper = (
+            None if x is None and name == "upper" else kernel_array(x, f"Tridiagonal: {name}") for name, x in given
+        )
         if diag.ndim < 3 or diag.shape[-1] != diag.shape[-2]:
             raise ShapeError(f"Tridiagonal: diag must be (..., N, m, m), square blocks; got {diag.shape}")
         *batch, n, m, _ = diag.shape

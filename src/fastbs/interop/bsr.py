@@ -3,7 +3,8 @@
 import numpy as np
 import scipy.sparse
 
-from ..errors import ShapeError, StructureError
+from ..arguments import as_array, is_sparse
+from ..errors import DtypeError, ShapeError, StructureError
 
 __all__ = [
     "block_diagonals", "blocks_of", "from_band", "from_block_diagonals", "from_blocks", "pattern_of", "to_band",
@@ -13,15 +14,16 @@ __all__ = [
 
 def blocks_of(A, block, where):
     """A square BSR array with square blocks of `block` rows; by default of those it has; BSR is not copied."""
-    if block is not None and A.shape[0] % block:
+    if not is_sparse(A):
+        raise DtypeError(f"{where}: A must be a SciPy sparse array because its pattern is read; got {type(A).__name__}")
+    if A.ndim != 2 or A.shape[0] != A.shape[1]:
+        raise ShapeError(f"{where}: A must be square because it is solved with; got {A.shape}")
+    if block is not None and (block < 1 or A.shape[0] % block):
         raise ShapeError(f"{where}: A must be (N m, N m) because blocks are {block} x {block}; got {A.shape}")
     A = A.tobsr(blocksize=None if block is None else (block, block))
     m, k = A.blocksize
-    if A.shape[0] != A.shape[1] or m != k:
-        raise ShapeError(
-            f"{where}: A must be square with square blocks because it is solved with; got {A.shape} in blocks "
-            f"{A.blocksize}"
-        )
+    if m != k:
+        raise ShapeError(f"{where}: A must have square blocks because it is solved with; got blocks {A.blocksize}")
     if not A.has_canonical_format:
         A = A.copy()
         A.sum_duplicates()
@@ -128,7 +130,7 @@ def identity_or(X, m, dtype):
 
 def from_band(ab, widths, where):
     """The DIA array of ``ab[u + i - j, j] = A[i, j]``, as `scipy.linalg.solve_banded` takes it."""
-    (l, u), ab = widths, np.asarray(ab)
+    (l, u), ab = widths, as_array(ab, f"{where}: ab")
     if ab.ndim != 2 or len(ab) != l + u + 1:
         raise ShapeError(
             f"{where}: ab must be ({l + u + 1}, N) because there are {l} diagonals below and {u} above the main one; "
