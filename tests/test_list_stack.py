@@ -152,6 +152,12 @@ def test_a_singular_block_is_named(kind):
 ONE, TWO = np.ones((1, 1)), np.eye(2)
 
 
+def test_a_list_of_one_block():
+    A = fb.Bidiagonal.from_arrays([2 * np.eye(2)], [])
+    np.testing.assert_array_equal(A.solve(np.ones(2)), [0.5, 0.5])
+    assert A.shape == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -170,7 +176,8 @@ ONE, TWO = np.ones((1, 1)), np.eye(2)
             lambda: fb.grad(lambda b: fb.Diagonal.from_arrays([ONE, TWO]).solve(b, out=np.ones(3)).sum())(np.ones(3)),
             DtypeError, "traced values are not overwritten",
         ),
-        (lambda: fb.Triangular.from_arrays(np.eye(3), [1, 1]), ShapeError, "block must add up to 3"),
+        (lambda: fb.Triangular.from_arrays(np.eye(3), [1, 1]), ShapeError, "got 2 in all, the least 1"),
+        (lambda: fb.Triangular.from_arrays(np.eye(3), [4, -1]), ShapeError, "got 3 in all, the least -1"),
     ],
 )  # fmt: skip
 def test_errors(make, error, message):

@@ -132,7 +132,10 @@ def sizes_of(A, block, where):
     if isinstance(block, (list, tuple, np.ndarray)):
         sizes = [operator.index(m) for m in block]
         if min(sizes, default=0) < 0 or sum(sizes) != n:
-            raise ShapeError(f"{where}: block must add up to {n} because A is {A.shape}; got {sum(sizes)}")
+            raise ShapeError(
+                f"{where}: block must be sizes from 0 on that add up to {n} because A is {A.shape}; got "
+                f"{sum(sizes)} in all, the least {min(sizes, default=0)}"
+            )
         return sizes
     m = operator.index(block)
     if m < 1 or n % m:

@@ -12,11 +12,13 @@ __all__ = ["ListStack", "is_listed"]
 
 
 def is_listed(*given):
-    """Whether blocks come as lists of matrices of several shapes."""
+    """Whether blocks come as lists of matrices of several shapes, or one of the lists is empty."""
     lists = [x for x in given if x is not None]
     if not lists or not all(isinstance(x, (list, tuple)) for x in lists):
         return False
     shapes = {tuple(block.shape) if is_array(block) else np.shape(block) for x in lists for block in x}
+    if shapes and not all(lists):  # one block, and none beside it
+        return True
     return len(shapes) > 1 or any(len(set(shape)) > 1 for shape in shapes)
 
 
