@@ -7,6 +7,7 @@ import optree
 import pytest
 
 import fastbs as fb
+from dense import seconds
 from fastbs import forward
 from fastbs.testing import check_gradient
 
@@ -149,6 +150,21 @@ def test_very_many_slices_lose_their_structure(monkeypatch):
     expected = fb.hessian(columns)(p)
     monkeypatch.setattr(forward, "MOST", 10)
     np.testing.assert_allclose(fb.hessian(columns)(p), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_elements_one_by_one():
+    def f(p):
+        return sum(100 * (p[i + 1] - p[i] ** 2) ** 2 + (1 - p[i]) ** 2 for i in range(len(p) - 1))
+
+    p = rng.normal(size=20)
+    expected = fb.jacobian(fb.grad(f), order="reverse")(p)
+    np.testing.assert_allclose(fb.hessian(f)(p), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_blocks_are_cut_at_the_cuts_inside_of_them_only():
+    cuts, one = list(range(401)), np.ones((1, 1))
+    blocks = [(i, i, one) for i in range(400)]
+    assert seconds(lambda: forward.cells_of(blocks, cuts, cuts, None), 1) < 0.5  # the cube of 400 takes ten seconds
 
 
 def test_outputs_in_places_overlap_and_share():

@@ -202,14 +202,14 @@ def cheaper_side(spans, hulls, followed):
 def cells_of(blocks, rows, columns, side):
     """``{(i, j): array}`` between the cuts; those of the side that was not followed are transposes."""
     cells = {}
+    row, column = ({cut: i for i, cut in enumerate(cuts)} for cuts in (rows, columns))
     for start, first, array in blocks:
         n, m = array.shape
-        for i, (top, bottom) in enumerate(itertools.pairwise(rows)):
-            for j, (left, right) in enumerate(itertools.pairwise(columns)):
-                if not (start <= top and bottom <= start + n and first <= left and right <= first + m):
-                    continue
+        for i in range(row[start], row[start + n]):
+            for j in range(column[first], column[first + m]):
                 if side is not None and (i > j if side == "earlier" else i < j):
                     continue
+                top, bottom, left, right = rows[i], rows[i + 1], columns[j], columns[j + 1]
                 part = array
                 if (bottom - top, right - left) != (n, m):
                     part = array[top - start : bottom - start, left - first : right - first]
