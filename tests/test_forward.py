@@ -152,6 +152,15 @@ def test_very_many_slices_lose_their_structure(monkeypatch):
     np.testing.assert_allclose(fb.hessian(columns)(p), expected, rtol=1e-12, atol=1e-12)
 
 
+def test_zeros_between_blocks_are_one_block():
+    def f(p):
+        return sum(np.sin(p[i]) for i in range(30))
+
+    compiled = fb.compile(fb.hessian(f))
+    np.testing.assert_allclose(compiled(np.arange(32.0)), np.diag([*-np.sin(np.arange(30.0)), 0, 0]), atol=1e-15)
+    assert len(compiled.plan.tape) < 200  # not an instruction for each of a thousand zeros
+
+
 def test_elements_one_by_one():
     def f(p):
         return sum(100 * (p[i + 1] - p[i] ** 2) ** 2 + (1 - p[i]) ** 2 for i in range(len(p) - 1))

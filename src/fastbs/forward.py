@@ -225,9 +225,13 @@ def joined(cells, rows, columns, dtype):
         return np.zeros((rows[-1], columns[-1]), dtype)
     lines = []
     for i, (top, bottom) in enumerate(itertools.pairwise(rows)):
-        line = [
-            cells[i, j] if (i, j) in cells else np.zeros((bottom - top, right - left), dtype)
-            for j, (left, right) in enumerate(itertools.pairwise(columns))
-        ]
+        line, end = [], 0
+        for j, left in enumerate(columns):
+            is_cell = (i, j) in cells
+            if end < left and (is_cell or left == columns[-1]):  # the cells before are all zero
+                line.append(np.zeros((bottom - top, left - end), dtype))
+            if is_cell:
+                line.append(cells[i, j])
+                end = columns[j + 1]
         lines.append(line[0] if len(line) == 1 else np.concatenate(line, axis=1))
     return lines[0] if len(lines) == 1 else np.concatenate(lines)
