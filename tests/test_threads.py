@@ -111,3 +111,12 @@ def test_after_fork():
 def test_bad_numbers(threads):
     with pytest.raises(ValueError, match="threads must be a positive int"):
         fb.compile(loss, threads=threads)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, None])
+def test_bad_numbers_for_systems(threads):
+    stack = fb.Bidiagonal.from_arrays(None, np.zeros((1, 2, 2)))
+    triangle = fb.Triangular.from_arrays(np.eye(4), block=2)
+    for system in (stack, triangle, fb.factorize(stack)):
+        with pytest.raises(ValueError, match="threads must be a positive int"):
+            system.solve(np.ones(4), threads=threads)

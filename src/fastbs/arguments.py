@@ -10,9 +10,15 @@ import numpy as np
 
 from .errors import DtypeError, ShapeError
 
-__all__ = ["as_array", "as_matrix", "check_out", "is_array", "is_scalar", "is_sparse"]
+__all__ = ["as_array", "as_matrix", "check_out", "check_threads", "is_array", "is_scalar", "is_sparse"]
 
 KINDS = "biufcO"  # bool, integers, real, complex, and objects such as Fraction
+
+
+def check_threads(threads, where):
+    """Refuse what is no number of threads."""
+    if not isinstance(threads, int) or threads < 1:
+        raise ValueError(f"{where}: threads must be a positive int because so many run at most; got {threads!r}")
 
 
 def is_array(value):

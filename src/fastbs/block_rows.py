@@ -7,7 +7,7 @@ upper. A subclass says what the couplings and the diagonal blocks are.
 import numpy as np
 
 from ._trace import Traced
-from .arguments import as_array, check_out
+from .arguments import as_array, check_out, check_threads
 from .errors import ShapeError, SingularError
 from .stack import TRIANGLES, check_entries, into, kernel_array, kernel_dtype, refuse_out, same
 
@@ -71,6 +71,7 @@ class BlockRows:
     # Solving
 
     def solve(self, b, out=None, overwrite_b=False, threads=1):
+        check_threads(threads, f"{self.where}.solve")
         return self._checked(b, out, overwrite_b, solve=True)
 
     def multiply(self, b, out=None):

@@ -13,7 +13,7 @@ from . import linear_algebra as _linear_algebra  # noqa: F401  (completes the ta
 from . import lowerings as _lowerings  # noqa: F401  (completes the table)
 from ._tape import MISS, BoundPlan, CompiledFunction, Plan
 from ._trace import Traced, node_of, steps, trace
-from .arguments import is_array
+from .arguments import check_threads, is_array
 from .compiler.assemble import PASSES, assemble, optimized
 from .compiler.checkpoints import checkpointed
 from .compiler.instructions import NotLowerable
@@ -98,10 +98,7 @@ class Compiled(CompiledFunction):
             raise ValueError(
                 f"compile: checkpoint must be a positive int because so many states are kept; got {checkpoint!r}"
             )
-        if not isinstance(threads, int) or threads < 1:
-            raise ValueError(
-                f"compile: threads must be a positive int because so many run a plan at most; got {threads!r}"
-            )
+        check_threads(threads, "compile")
         functools.update_wrapper(self, f)
         self.f = f
         self.checkpoint = checkpoint

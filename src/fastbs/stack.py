@@ -12,7 +12,7 @@ import numpy as np
 from . import _blocks
 from ._blocks import Sweep
 from ._trace import Traced, record
-from .arguments import as_array, check_out
+from .arguments import as_array, check_out, check_threads
 from .errors import DtypeError, ShapeError, StructureError
 
 __all__ = ["DIAGONALS", "Stack", "kernel_array", "stacked_solve"]
@@ -165,6 +165,7 @@ class Stack:
             x = self.run(b, b if overwrite_b and out is None else out)
             if x is not None:
                 return x
+        check_threads(threads, f"{self.where}.solve")
         return self._checked(b, out, overwrite_b, threads, solve=True)
 
     def multiply(self, b, out=None):

@@ -27,7 +27,8 @@ class Tridiagonal(BlockMatrix):
         ``lower[i]`` is block (i + 1, i).
     upper : (..., N - 1, m, m) array, optional
         ``upper[i]`` is block (i, i + 1). Without it the matrix is Hermitian and positive definite: block (i, i + 1)
-        is the adjoint of ``lower[i]``, and the lower triangles of the diagonal blocks decide.
+        is the adjoint of ``lower[i]``, and solves and `to_scipy` read the lower triangles of the diagonal blocks only,
+        products all of them.
 
     Solve     one factorization, A = L U with S_i = D_i - B_i S_{i-1}^-1 C_{i-1} on the diagonal of U, or A = L L^H,
               and two bidiagonal solves. No blocks are exchanged: without `upper` that is backward stable, with it for
