@@ -57,8 +57,8 @@ class Bidiagonal(Triangular, structure=True):
         uplo : {"L", "U"}
         diagonal : {"general", "lower", "upper", "spd"}
             What the diagonal blocks are: solved with LU factors, by substitution with one of their triangles (the other
-            is not read), or with Cholesky factors of their lower triangles. Products read all of a block, so blocks that
-            are "spd" must be Hermitian.
+            is not read), or with Cholesky factors of their lower triangles. Products read all of a block, so
+            blocks that are "spd" must be Hermitian.
 
         Returns
         -------
