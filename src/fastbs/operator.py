@@ -429,7 +429,8 @@ class Operator(TapedOperator):
     # Objects
 
     def _set(self, **attributes):
-        self.__dict__.update(attributes)
+        for name, value in attributes.items():
+            object.__setattr__(self, name, value)  # methods are found faster than beside a filled __dict__
 
     def __setattr__(self, name, value):
         raise AttributeError(

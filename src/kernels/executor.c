@@ -273,30 +273,30 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **
         const fb_kernels *kernels = fb_kernel_table + t->dtype;
         const int64_t size = itemsize[t->dtype];
         int done = 1;
-        for (int64_t i = 0; i < t->batch; i++) {
-            const fb_view a = matrix(&t->a, slots, size, i), b = matrix(&t->b, slots, size, i);
-            const fb_view c = matrix(&t->c, slots, size, i);
+/* made where it is passed: a copy would wait for its own stores */
+#define VIEW(operand) matrix(&t->operand, slots, size, i)
+        for (int64_t i = 0; i < t->batch && done; i++)
             switch (t->opcode) {
-            case FB_COPY: kernels->copy(t->m, t->n, a, c, t->flags); break;
-            case FB_AXPBY: kernels->axpby(t->m, t->n, t->alpha, a, t->beta, b, c, t->flags); break;
-            case FB_MUL: kernels->mul(t->m, t->n, a, b, c, t->flags); break;
-            case FB_DIV: kernels->div(t->m, t->n, a, b, c, t->flags); break;
-            case FB_GEMM: gemm(t, a, b, c); break;
-            case FB_GEMV: gemv(t, a, b, c); break;
+            case FB_COPY: kernels->copy(t->m, t->n, VIEW(a), VIEW(c), t->flags); break;
+            case FB_AXPBY: kernels->axpby(t->m, t->n, t->alpha, VIEW(a), t->beta, VIEW(b), VIEW(c), t->flags); break;
+            case FB_MUL: kernels->mul(t->m, t->n, VIEW(a), VIEW(b), VIEW(c), t->flags); break;
+            case FB_DIV: kernels->div(t->m, t->n, VIEW(a), VIEW(b), VIEW(c), t->flags); break;
+            case FB_GEMM: gemm(t, VIEW(a), VIEW(b), VIEW(c)); break;
+            case FB_GEMV: gemv(t, VIEW(a), VIEW(b), VIEW(c)); break;
             case FB_PRODUCT: {
-                const fb_view d = matrix(&t->d, slots, size, i);
-                const fb_product p = {t->m, t->n, t->k, t->alpha, t->beta, a, b, c, d, t->flags};
+                const fb_product p = {t->m,    t->n,    t->k,    t->alpha, t->beta,
+                                      VIEW(a), VIEW(b), VIEW(c), VIEW(d),  t->flags};
                 kernels->product(&p);
                 break;
             }
-            case FB_INNER: kernels->inner(t->m, t->n, a, b, c, t->flags); break;
-            case FB_FILL: kernels->fill(t->m, t->n, c); break;
-            case FB_CHOLESKY: done = cholesky(t, c, size); break;
-            case FB_TRIANGULAR: done = triangular(t, a, c, size); break;
-            case FB_SOLVE: done = solve(t, a, c, matrix(&t->d, slots, size, i)); break;
+            case FB_INNER: kernels->inner(t->m, t->n, VIEW(a), VIEW(b), VIEW(c), t->flags); break;
+            case FB_FILL: kernels->fill(t->m, t->n, VIEW(c)); break;
+            case FB_CHOLESKY: done = cholesky(t, VIEW(c), size); break;
+            case FB_TRIANGULAR: done = triangular(t, VIEW(a), VIEW(c), size); break;
+            case FB_SOLVE: done = solve(t, VIEW(a), VIEW(c), VIEW(d)); break;
             default: break;
             }
-        }
+#undef VIEW
         if (!done)
             return at;
         if (t->then >= 0) {

@@ -9,6 +9,7 @@ one tape at a time.
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
+cimport cython
 from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint16_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
@@ -141,6 +142,7 @@ cdef double BUDGET = 1e9
 include "instructions.pxi"
 
 
+@cython.final  # so that calls inside are direct
 cdef class Tape:
     """A plan: instructions over slots, run in one call.
 
