@@ -350,7 +350,8 @@ ctypedef object (*number_function)(object, object)
 
 
 cdef object binary(object ufunc, number_function compute, object x, object y):
-    # x op y: NumPy's operators on the values; for scalars they are ten times faster than the ufunc
+    # x op y: NumPy's operators on the values, for scalars they are ten times faster than the ufunc; or the ufunc, its
+    # `compute` is NULL
     cdef Node a = None, b = None
     cdef Trace trace = None
     cdef object p = x, q = y, m = x, n = y
@@ -383,7 +384,8 @@ cdef object binary(object ufunc, number_function compute, object x, object y):
             q, n = b.value, b
         else:
             q = n = wrap(b)
-    return wrap(new_node(compute(p, q), ufunc, (m, n), no_keywords, trace))
+    value = ufunc(p, q) if compute == NULL else compute(p, q)
+    return wrap(new_node(value, ufunc, (m, n), no_keywords, trace))
 
 
 cdef object unary(object ufunc, Traced x):
@@ -409,10 +411,15 @@ cdef object over_everything(object function, Traced x):
     return wrap(new_node(value, function, (node,), no_keywords, node.trace))
 
 
+cdef inline bint is_simple(object x):
+    cdef object kind = type(x)
+    return kind is Traced or kind is float or kind is int or kind is cnp.ndarray or kind is float64
+
+
 cdef inline bint is_operand(object x):
     # arrays, numbers and sequences of numbers; what opts out of ufuncs, as operators do, decides itself
     cdef object kind = type(x)
-    if kind is float or kind is int or kind is cnp.ndarray or kind is float64:
+    if is_simple(x):
         return True
     if isinstance(x, REFUSED):
         raise refused("operator", x)

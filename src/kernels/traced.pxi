@@ -143,6 +143,8 @@ cdef class Traced:
         if not keywords and method == "__call__" and _functions.get(ufunc) is True:
             if len(inputs) == 1:
                 return unary(ufunc, self)
+            if len(inputs) == 2 and is_simple(inputs[0]) and is_simple(inputs[1]):
+                return binary(ufunc, NULL, inputs[0], inputs[1])
             return record_step(ufunc, tuple([as_operand(x) for x in inputs]), no_keywords)
         out = keywords.pop("out", None)
         if method == "__call__":
