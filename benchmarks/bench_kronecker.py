@@ -32,10 +32,12 @@ class Ratio:
     param_names = ("chain",)
     unit = "of the better peer's time"
 
-    def track_to_peers(self, chain):
+    def setup(self, chain):
         shapes, columns, _ = CHAINS[chain]
-        found = rivals(shapes, columns)
-        if len(found) == 1:
-            raise NotImplementedError
-        result = compare(found, "fastbs")
-        return max(result.ratio("fastbs", name).median for name in found if name != "fastbs")
+        self.found = rivals(shapes, columns)
+        if len(self.found) == 1:
+            raise NotImplementedError  # no peer is installed
+
+    def track_to_peers(self, chain):
+        result = compare(self.found, "fastbs")
+        return max(result.ratio("fastbs", name).median for name in self.found if name != "fastbs")
