@@ -106,8 +106,111 @@ def test_stacks_of_directions_and_memory_orders():
     agree(solved(F, stacks), fb.backslash(A, stacks))
     for b in ([np.asfortranarray(x) for x in right_side()], [x[::-1] for x in right_side()], [*right_side()]):
         agree(solved(F, b), fb.backslash(A, b))
-    array = np.array(right_side())
-    agree(solved(F, array), fb.backslash(A, array))
+
+
+def in_arrays(b):
+    """One array of entries in many kinds of memory."""
+    yield b
+    yield np.asfortranarray(b)
+    yield b[::-1][::-1]
+    yield np.repeat(b, 2, axis=0)[::2]
+    yield np.swapaxes(np.ascontiguousarray(np.swapaxes(b, 1, 2)), 1, 2)
+    yield np.broadcast_to(b[:1], b.shape)
+    shifted = np.empty(b.nbytes + 1, "b")[1:].view(b.dtype).reshape(b.shape)
+    shifted[...] = b
+    yield shifted
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("side", ["A", "H", "T"])
+def test_an_array_for_an_array(dtype, side):
+    A = chain(dtype)
+    F = fb.factorize(A)
+    F, A = (F, A) if side == "A" else (getattr(F, side), getattr(A, side))
+    for b in in_arrays(np.array(right_side(dtype))):
+        expected, kept = fb.backslash(A, list(b)), b.copy()
+        x = solved(F, b)
+        assert type(x) is np.ndarray
+        agree(list(x), expected)
+        agree(list(fb.backslash(A, b)), expected)
+        np.testing.assert_array_equal(b, kept)
+    assert tape_of(F) is not None
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_an_array_is_written_to_out(warm):
+    A, b = chain(), np.array(right_side())
+    F = fb.factorize(A)
+    expected = (solved(F, b) if warm else fb.backslash(A, b)).copy()
+    spread = np.zeros((2 * N, 4, 4))
+    for out in (np.empty_like(b), spread[::2], np.empty_like(b, order="F"), np.empty_like(b)[::-1], b.copy()):
+        assert F.solve(b, out=out) is out
+        np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(spread[1::2], 0)
+    both = np.concatenate([b, b])
+    for given, out in ((b, b), (both[:N], both[1 : N + 1])):  # overlapping
+        expected = F.solve(given.copy())
+        assert F.solve(given, out=out) is out
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_what_out_cannot_be():
+    F, b = fb.factorize(chain()), np.array(right_side())
+    for _ in range(2):
+        with pytest.raises(fb.errors.ShapeError, match=r"out must be \(40, 4, 4\).*got \(40, 4\)"):
+            F.solve(b, out=np.empty((40, 4)))
+        with pytest.raises(fb.errors.DtypeError, match=r"out must be float64.*got float32"):
+            F.solve(b, out=np.empty(b.shape, np.float32))
+        with pytest.raises(fb.errors.StructureError, match=r"only an array b gives an array; got list b"):
+            F.solve(list(b), out=np.empty_like(b))
+        frozen = np.empty_like(b)
+        frozen.flags.writeable = False
+        with pytest.raises(ValueError, match="read-only"):
+            F.solve(b, out=frozen)
+        solved(F, b)
+    assert tape_of(F) is not None
+
+
+def test_nan_and_infinity_stay_in_their_rows():
+    F, b = fb.factorize(chain()), np.array(right_side())
+    solved(F, b)
+    b[20, 1, 2] = np.nan
+    x = F.solve(b)
+    assert tape_of(F) is not None
+    assert np.isfinite(x[:20]).all()
+    np.testing.assert_array_equal(np.isnan(x), np.isnan(np.array(F.solve(list(b)))))
+    assert np.isnan(x[20, 1, 2])
+    b[20, 1, 2] = np.inf
+    assert F.solve(b)[20, 1, 2] == np.inf
+
+
+def test_an_array_of_numbers():
+    rng = np.random.default_rng(6)
+    w = rng.random(N - 1)
+    A = fb.Bidiagonal([2.0] * N, [-float(x) for x in w])
+    F, b = fb.factorize(A), rng.random(N)
+    x = solved(F, b)
+    assert tape_of(F) is not None
+    np.testing.assert_allclose(x, fb.backslash(A, list(b)), rtol=1e-14)
+    np.testing.assert_allclose(F.solve(list(b)), x, rtol=1e-14)
+    np.testing.assert_allclose(A @ x, b, rtol=1e-13)
+
+
+def test_an_array_and_a_list_share_a_tape():
+    F, b = fb.factorize(chain()), right_side()
+    x = solved(F, b)
+    plan = tape_of(F)
+    np.testing.assert_array_equal(F.solve(np.array(b)), np.array(x))
+    assert tape_of(F) is plan
+
+
+def test_entries_of_several_shapes_are_a_list():
+    D = fb.Diagonal([[fb.Left(np.eye(2)), fb.Right(np.ones((1, 3)))], [fb.Left(np.eye(2)), fb.Right(np.ones((1, 3)))]])
+    assert [type(x) for x in D.H @ np.ones((2, 2, 3))] == [tuple, tuple]
+    A = fb.BlockMatrix([[np.eye(2), None], [None, np.ones((1, 2))], [None, None]])
+    assert [np.shape(x) for x in A @ np.ones((2, 2))] == [(2,), (1,), ()]
+    A = fb.BlockMatrix([[np.eye(2), None], [None, None]])
+    np.testing.assert_array_equal(A @ np.ones((2, 2)), [[1, 1], [0, 0]])
 
 
 def test_memory_that_is_not_aligned():
@@ -208,6 +311,14 @@ def test_copies_and_pickles():
     x = solved(F, b)
     for other in (copy.copy(F), pickle.loads(pickle.dumps(F))):
         agree(other.solve(b), x)
+
+
+def test_differentiates_through_a_factorization_of_an_array():
+    F, b = fb.factorize(chain()), np.array(right_side())
+    solved(F, b)
+    c = np.array(right_side(seed=7))
+    gradient = fb.grad(lambda b: np.sum(F.solve(b) * c))(b)
+    np.testing.assert_allclose(gradient, F.H.solve(c), rtol=1e-12, atol=1e-12)
 
 
 def test_differentiates_through_a_factorization():

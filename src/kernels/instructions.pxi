@@ -40,17 +40,37 @@ cdef int fill_layout(Layout *layout, tuple given) except -1:
 
 
 cdef inline bint has_layout(cnp.ndarray array, const Layout *layout) noexcept:
+    return cnp.PyArray_NDIM(array) == layout.ndim and is_like(array, 0, layout)
+
+
+cdef inline bint has_rows(cnp.ndarray array, cnp.npy_intp count, const Layout *layout) noexcept:
+    # whether it has so many rows, each of this layout
+    return (cnp.PyArray_NDIM(array) == layout.ndim + 1 and cnp.PyArray_DIMS(array)[0] == count
+            and is_like(array, 1, layout))
+
+
+cdef inline bint is_like(cnp.ndarray array, int first, const Layout *layout) noexcept:
+    # whether dtype, and axes from `first` on, are those of a layout
     cdef int i
-    cdef cnp.npy_intp *shape = cnp.PyArray_DIMS(array)
-    cdef cnp.npy_intp *strides = cnp.PyArray_STRIDES(array)
-    if (cnp.PyArray_NDIM(array) != layout.ndim or cnp.PyArray_TYPE(array) != layout.typenum
-            or not cnp.PyArray_ISBEHAVED_RO(array)):
+    cdef cnp.npy_intp *shape = cnp.PyArray_DIMS(array) + first
+    cdef cnp.npy_intp *strides = cnp.PyArray_STRIDES(array) + first
+    if cnp.PyArray_TYPE(array) != layout.typenum or not cnp.PyArray_ISBEHAVED_RO(array):
         return False
     for i in range(layout.ndim):
         if shape[i] != layout.shape[i]:
             return False
         # the stride of an axis of length 1 is never used, and none is where an axis has length 0
         if strides[i] != layout.strides[i] and shape[i] != 1 and layout.high != 0:
+            return False
+    return True
+
+
+cdef inline bint same_layout(const Layout *x, const Layout *y) noexcept:
+    cdef int i
+    if x.is_scalar or y.is_scalar or x.typenum != y.typenum or x.ndim != y.ndim:
+        return False
+    for i in range(x.ndim):
+        if x.shape[i] != y.shape[i] or x.strides[i] != y.strides[i]:
             return False
     return True
 

@@ -259,7 +259,7 @@ cdef class ListPlan:
     Parameters
     ----------
     tape : Tape
-        Its inputs are the arrays of the list, then what is fixed; its results have axes and are C-contiguous.
+        Its inputs are the arrays of the list, then what is fixed; its results are C-contiguous.
     given, results : lists of bool
         Which entries of the two lists are arrays; the others are None.
     fixed : tuple of arrays and numbers
@@ -271,6 +271,7 @@ cdef class ListPlan:
     cdef list given, results
     cdef char **pointers     # pointer table with its numbers, as `fixed` gave it
     cdef int n_given
+    cdef bint is_uniform     # whether both lists are full, of arrays that are alike
 
     def __cinit__(self, Tape tape, list given, list results, tuple fixed):
         cdef int i
@@ -288,6 +289,12 @@ cdef class ListPlan:
             if not tape.accepts_leaf(self.n_given + i, value):
                 raise ValueError(f"ListPlan: what is fixed at {i} does not have the recorded dtype, shape and strides")
             tape.set_input(self.pointers, self.n_given + i, value)
+        self.is_uniform = 0 < len(given) == self.n_given == tape.n_outputs
+        if self.is_uniform:
+            for i in range(1, self.n_given):
+                if not (same_layout(&tape.layouts[i], &tape.layouts[0])
+                        and same_layout(&tape.layouts[tape.n_inputs + i], &tape.layouts[tape.n_inputs])):
+                    self.is_uniform = False
 
     def __dealloc__(self):
         free(self.pointers)
@@ -314,7 +321,7 @@ cdef class ListPlan:
                     at += 1
                 elif entries[i] is not None:
                     return None
-            memcpy(slots + at, self.pointers + at, (tape.n_inputs - at) * sizeof(char *))
+            self.set_fixed(slots)
             block = tape.new_block()
             at = 0
             for i in range(len(results)):
@@ -327,3 +334,41 @@ cdef class ListPlan:
             return results
         finally:
             tape.release(slots)
+
+    def of_array(self, cnp.ndarray b, cnp.ndarray out=None):
+        """The results for the rows of an array, as the rows of an array, or None if the rows have another signature.
+
+        It is `out` where that has room for them in C order, else a new one. `out` and b must not overlap.
+        """
+        cdef Tape tape = self.tape
+        cdef Layout *layout = &tape.layouts[tape.n_inputs]
+        cdef cnp.npy_intp[MAX_DIMS + 1] shape
+        cdef char **slots
+        cdef int i
+        if not self.is_uniform or not has_rows(b, self.n_given, &tape.layouts[0]):
+            return None
+        if out is None or not (has_rows(out, self.n_given, layout) and cnp.PyArray_ISWRITEABLE(out)):
+            shape[0] = self.n_given
+            for i in range(layout.ndim):
+                shape[i + 1] = layout.shape[i]
+            out = cnp.PyArray_EMPTY(layout.ndim + 1, shape, layout.typenum, 0)
+        slots = tape.acquire()
+        try:
+            set_rows(slots, b, self.n_given)
+            self.set_fixed(slots)
+            set_rows(slots + tape.n_inputs, out, self.n_given)
+            tape.execute(slots)
+        finally:
+            tape.release(slots)
+        return out
+
+    cdef inline void set_fixed(self, char **slots) noexcept:
+        memcpy(slots + self.n_given, self.pointers + self.n_given,
+               (self.tape.n_inputs - self.n_given) * sizeof(char *))
+
+
+cdef inline void set_rows(char **slots, cnp.ndarray array, Py_ssize_t count) noexcept:
+    cdef char *row = <char *> cnp.PyArray_DATA(array)
+    cdef Py_ssize_t i
+    for i in range(count):
+        slots[i] = row + i * cnp.PyArray_STRIDES(array)[0]

@@ -1,5 +1,8 @@
 """A triangular block matrix ready to be solved with."""
 
+import numpy as np
+
+from ..arguments import check_out, is_array
 from ..backslash import Arithmetic, substitute
 from ..errors import ShapeError, SingularError, StructureError
 from ..operator import Operator, explicit
@@ -8,7 +11,7 @@ from ..values import fresh, subtract
 from .entry import adjoint_of, transpose_of
 from .lazy import BlockMap
 from .taped import Solves
-from .vector import block_vector
+from .vector import block_vector, like
 
 __all__ = ["Factorization", "StackFactorization"]
 
@@ -44,25 +47,42 @@ class Factorization(BlockMap):
             inverses = [inverse_of(A, i) for i in range(A.shape[0])]
         self._set(matrix=A, off=off, inverses=inverses, shape=A.shape, is_upper=A.uplo == "U", _solves=Solves())
 
-    def solve(self, b):
+    def solve(self, b, out=None):
         """The block vector x with A x = b; a block matrix or operator b gives a lazy product.
 
         Parameters
         ----------
-        b : list with one entry a block row, None for zero; or a block matrix
+        b : list with one entry a block row, None for zero; or an array (N, *shape); or a block matrix
+            An array gives an array, if the entries of x have one shape.
+        out : array of the shape and dtype of x, optional
+            Where to write it, if b is an array; may be b, but no array that A holds.
         """
-        return self @ b
+        if out is None:
+            return self @ b
+        if isinstance(b, Operator) or not is_array(b):
+            raise StructureError(
+                f"{self.where}: out must be None because only an array b gives an array; got {type(b).__name__} b"
+            )
+        x = self._solved(b, None if np.may_share_memory(out, b) else out)
+        if x is not out:
+            check_out(out, np.shape(x), x.dtype if is_array(x) else None, self.where)
+            np.copyto(out, x)
+        return out
 
     def _matmul(self, X):
-        if isinstance(X, Operator):
-            return super()._matmul(X)
-        b = X if type(X) is list else block_vector(X, self.shape[1], f"{self.where}: b")
-        x = self._solves.run(b)  # a tape takes only what it knows
-        if x is None:
-            b = block_vector(b, self.shape[1], f"{self.where}: b")
-            x = self.apply(b)
-            self._solves.saw(self, b, x)
-        return x
+        return super()._matmul(X) if isinstance(X, Operator) else self._solved(X)
+
+    def _solved(self, b, out=None):
+        """The solution, by a tape if there is one; it takes only what it knows, and may write to `out`."""
+        if type(b) is list or type(b) is np.ndarray:
+            x = self._solves.run(b, out)
+            if x is not None:
+                return x
+        entries = block_vector(b, self.shape[1], f"{self.where}: b")
+        x = self.apply(entries)
+        if type(b) is list or type(b) is np.ndarray:
+            self._solves.saw(self, b, entries, x)
+        return like(b, x)
 
     def apply(self, b):
         at = None  # the block that is being used, for messages

@@ -12,7 +12,7 @@ from ..operators import Identity
 from ..values import scale
 from .entry import is_multiple_of_identity
 from .flat import as_scipy, to_dense
-from .vector import block_vector
+from .vector import block_vector, like
 
 __all__ = ["BlockMap", "LazyProduct", "block_index"]
 
@@ -46,7 +46,7 @@ class BlockMap(Operator):
             return self
         if isinstance(X, Operator):
             return LazyProduct((*factors_of(self), *factors_of(X)))
-        return self.apply(block_vector(X, self.shape[1], f"{self.where}: b"))
+        return like(X, self.apply(block_vector(X, self.shape[1], f"{self.where}: b")))
 
     def __rmatmul__(self, other):
         if isinstance(other, Identity):

@@ -17,7 +17,7 @@ from .entry import adjoint_of, as_operator, is_multiple_of_identity, is_zero_num
 from .factorization import Factorization, StackFactorization
 from .flat import as_scipy
 from .lazy import LazyProduct, block_index
-from .vector import block_vector
+from .vector import block_vector, like
 
 __all__ = ["BlockMatrix"]
 
@@ -32,7 +32,8 @@ class BlockMatrix(Operator):
         tuples of parameters), block matrices, or None for zero.
 
     Maps      block vectors, lists with one entry a block column, to lists with one entry a block row; None is
-              a zero entry on both sides
+              a zero entry on both sides. An array, with the entries along its first axis, gives an array if all
+              entries of the result have one shape
     Adjoint   a view: ``A.H[i, j]`` is ``A[j, i].H``
     Cost      one product a nonzero block; zero blocks cost nothing
     Raises    ShapeError, which names the block
@@ -295,7 +296,7 @@ class BlockMatrix(Operator):
             )
         if self.stack is not None:
             return self.stack.multiply(X)
-        return self.apply(block_vector(X, self.shape[1], f"{type(self).__name__}.__matmul__: v"))
+        return like(X, self.apply(block_vector(X, self.shape[1], f"{type(self).__name__}.__matmul__: v")))
 
     def _find_tape(self, X, out):
         return None
@@ -326,9 +327,10 @@ class BlockMatrix(Operator):
         Parameters
         ----------
         b : block vector, or a block matrix or lazy product, for which the result is lazy
-            An array where the blocks stand in arrays (`Bidiagonal.from_arrays`).
+            An array has the entries along its first axis, and gives an array. Where the blocks stand in arrays
+            (`Bidiagonal.from_arrays`), it may also be flat, with m rows for each of them.
         out : array of the shape and dtype of the result, optional
-            Where to write it, if the blocks stand in arrays; may be b.
+            Where to write it, if b is an array; may be b.
         overwrite_b : bool
             Whether the result may be written to b, if the blocks stand in arrays.
         threads : int
@@ -346,11 +348,7 @@ class BlockMatrix(Operator):
                 return x
         if stack is not None and not isinstance(b, Operator):
             return stack.solve(b, out, overwrite_b, threads)
-        if out is not None:
-            raise StructureError(
-                f"{type(self).__name__}.solve: out must be None because the result is a list; got an array"
-            )
-        return self.inverse() @ b
+        return self.inverse().solve(b, out)
 
     def logdet(self):
         """(sign, log|det|), as `numpy.linalg.slogdet`, where the blocks stand in arrays; of each system of a batch.

@@ -33,17 +33,17 @@ class Solves:
     def __reduce__(self):
         return Solves, ()  # tapes hold addresses
 
-    def run(self, b):
-        """The solution for a list of entries, or None where there is no tape."""
-        x = None if self.plan is None else self.plan(b)
+    def run(self, b, out=None):
+        """The solution for a list or an array of entries, the latter in `out` if it fits; None if there is no tape."""
+        x = None if self.plan is None else run(self.plan, b, out)
         if x is None and self.known:
             plan = self.known.get(signature_of(b))
             if type(plan) is ListPlan:
                 self.plan = plan
-                x = plan(b)
+                x = run(plan, b, out)
         return x
 
-    def saw(self, factorization, b, x):
+    def saw(self, factorization, b, entries, x):
         """A solve went through the rows one by one: the next one of its signature may run a tape."""
         if self.known is None:  # the first one ever: most systems are solved once
             self.known = {}
@@ -57,14 +57,22 @@ class Solves:
         if left > 0:
             self.known[signature] = left - 1
             return
-        rows = Rows(factorization, b, x)
+        if type(b) is np.ndarray and b.ndim == 1:  # its entries came as numbers
+            entries, x = ([y[i, ...] for i in range(len(y))] for y in (b, np.array(x)))
+        rows = Rows(factorization, entries, x)
         if left < 0 and rows.kinds:
             left = RENT * len(rows.kinds) // len(b)
         self.known[signature] = left - 1 if left > 0 else rows.plan()
 
 
+def run(plan, b, out):
+    return plan(b) if type(b) is list else plan.of_array(b, out)
+
+
 def signature_of(b):
     """A hashable value that stands for all that a tape depends on."""
+    if type(b) is not list:
+        return b.dtype, b.shape, b.strides[1:]
     return tuple([(x.dtype, x.shape, x.strides) if type(x) is np.ndarray else type(x) for x in b])
 
 
@@ -85,7 +93,7 @@ class Rows:
         self.result = {i: -1 - at for at, i in enumerate(i for i, entry in enumerate(x) if entry is not None)}
         self.place = {}  # id of what an operator holds -> its number among the arguments
         arrays = [y for y in (*b, *x) if y is not None]
-        if {type(y) for y in arrays} != {np.ndarray} or any(y.ndim == 0 for y in arrays):
+        if {type(y) for y in arrays} != {np.ndarray}:
             return
         dtypes = {y.dtype for y in arrays}
         if len(dtypes) > 1 or dtypes.pop() not in KERNEL_DTYPES:

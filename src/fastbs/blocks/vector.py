@@ -1,11 +1,11 @@
-"""Block vectors: lists with one entry a block row, None for zero."""
+"""Block vectors: lists with one entry a block row, None for zero, or arrays of entries of one shape."""
 
 import numpy as np
 
 from ..arguments import is_array
 from ..errors import DtypeError, ShapeError
 
-__all__ = ["block_vector"]
+__all__ = ["block_vector", "like"]
 
 
 def block_vector(v, n, where):
@@ -24,6 +24,27 @@ def block_vector(v, n, where):
         if type(entry) is not np.ndarray and entry is not None:
             check_entry(entry, f"{where}: entry {i}")
     return v
+
+
+def like(v, entries):
+    """The entries of a result as the block vector v came: in an array for an array, if they all have one shape.
+
+    None is zero there, of the shape of the others, or of the entries of v if there are none.
+    """
+    if not is_array(v):
+        return entries
+    if v.dtype == object and v.ndim == 1:  # whatever these are
+        result = np.empty(len(entries), dtype=object)
+        for i, entry in enumerate(entries):
+            result[i] = entry
+        return result
+    shapes = {np.shape(entry) for entry in entries if entry is not None and not isinstance(entry, (list, tuple))}
+    shape = shapes.pop() if shapes else tuple(v.shape[1:])
+    if shapes or any(isinstance(entry, (list, tuple)) for entry in entries):
+        return entries
+    if not entries:
+        return np.zeros((0, *shape), v.dtype)
+    return np.stack([np.zeros(shape, v.dtype) if entry is None else entry for entry in entries])
 
 
 def check_entry(entry, where):

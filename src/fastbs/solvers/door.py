@@ -27,8 +27,8 @@ def backslash(A, b):
         ``solve`` (or ``/``) and ``H`` (or ``conj().T``); None and the number 0 are zero. A numeric array or
         SciPy sparse array is a system of numbers. A `Graph` stands for I - Lt.
     b : block vector, block matrix, operator, or array
-        A block vector is a list with one entry a block row, None for zero. With a block matrix or operator
-        the result is lazy: applying it costs one product and one solve.
+        A block vector is a list with one entry a block row, None for zero, or an array with the entries along its
+        first axis. With a block matrix or operator the result is lazy: applying it costs one product and one solve.
 
     Returns
     -------
@@ -104,7 +104,8 @@ def factorize(A, invert=False):
     -----
     A solve costs the flops of the blocks, one product each: 4 n^3 for ``Kronecker(A, C)`` of n x n on n x n. Solves
     that come again, with entries of the same dtype, shapes and memory order, run as one tape without Python between
-    the blocks, if the built-in operators are all there is; results are new arrays, small ones in one block of memory.
+    the blocks, if the built-in operators are all there is. For long systems of small blocks give ``solve`` an array
+    (N, *shape) and get one back, new or in `out`: 1,000 new arrays take longer than 1,000 products of 4 x 4 matrices.
 
     Examples
     --------

@@ -2,11 +2,9 @@
 
 import operator
 
-import numpy as np
-
 from ..arguments import is_array, is_scalar
 from ..backslash import Arithmetic, substitute
-from ..blocks.vector import block_vector
+from ..blocks.vector import block_vector, like
 from ..errors import ShapeError, SingularError, StructureError
 from ..operator import Operator
 from ..values import subtract
@@ -53,17 +51,6 @@ def solve_elements(rows, b):
     diagonal = [row[i] for i, row in enumerate(rows)]
     x = substitute(off, diagonal, entries, arithmetic_of(diagonal[0]), upper=above is not None)
     return like(b, x)
-
-
-def like(b, x):
-    """A solution as its right side: a list for a list, an array for an array."""
-    if not isinstance(b, np.ndarray):
-        return x
-    if b.dtype != object:
-        return np.stack([np.zeros(b.shape[1:]) if entry is None else entry for entry in x])
-    result = np.empty(len(x), dtype=object)
-    result[:] = x
-    return result
 
 
 def is_zero(a):
