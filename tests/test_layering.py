@@ -56,6 +56,7 @@ INSIDE = {
         "arena views program elementwise",
         "simplify fuse loops checkpoints instructions",
         "clusters states table",
+        "scalars distribute",
         "sums",
         "lowering",
         "repeat report threads",

@@ -256,7 +256,8 @@ def test_what_a_step_computes_of_free_values_is_computed_once():
 
 
 def test_a_loop_back_reads_the_states_that_it_needs():
-    compiled = agree(fb.grad(all_results(recurrent), (0, 1, 2)), S, XS, A)
+    passes = tuple(name for name in PASSES if name != "scalars")
+    compiled = agree(fb.grad(all_results(recurrent), (0, 1, 2)), S, XS, A, passes=passes)
     assert compiled.report().count("product 3 x 1 x 3") == 1
 
 

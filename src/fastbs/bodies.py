@@ -7,7 +7,7 @@ import numpy as np
 from ._trace import Node, Traced, node_of, steps, steps_made, trace
 from .compiler.program import evaluate, example, from_nodes
 from .compiler.repeat import view_result
-from .compiler.table import VIEWS
+from .compiler.table import PARTS, VIEWS
 from .rules.several import item
 
 __all__ = ["closed", "in_dtype", "is_numeric", "recorded", "selected", "stack_of", "zeros_of"]
@@ -58,3 +58,4 @@ def in_dtype(g, x):
 
 
 VIEWS[item] = view_result
+PARTS["item"] = item

@@ -40,9 +40,10 @@ def compile(f, checkpoint=None, threads=1):
         any other: ``compile(value_and_grad(loss))``.
     checkpoint : int, optional
         How many states of a loop through `scan` its gradient keeps, beside up to four in work; the others are computed
-        again, with the fewest steps, and results stay the same bit for bit. Takes the package ``checkpoint-schedules``,
-        and compile time that grows with the number of steps. By default all are kept, as they are of loops whose states
-        something else needs too, such as a second derivative.
+        again, with the fewest steps, and results stay the same bit for bit. Loops over a few numbers are then solved
+        step by step, and not in the faster order that makes arrays over all steps. Takes the package
+        ``checkpoint-schedules``, and compile time that grows with the number of steps. By default all are kept, as they
+        are of loops whose states something else needs too, such as a second derivative.
     threads : int, optional
         How many run products and elementwise loops of more than about a million operations, in parts. Shorter ones,
         and by default all, stay on the calling thread. Results are the same in every run; they may differ in the last
@@ -183,6 +184,8 @@ def make_plan(f, signature, passes=tuple(PASSES), checkpoint=None, threads=1):
     again, _ = traced_program(f, signature)
     check_deterministic(program, again, f)
     check_shapes(program)
+    if checkpoint is not None:
+        passes = [name for name in passes if name != "distributed"]  # which makes arrays over all steps
     program = optimized(program, passes)
     if checkpoint is not None:
         program = checkpointed(program, checkpoint)

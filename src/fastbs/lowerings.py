@@ -9,8 +9,9 @@ from .compiler.elementwise import ELEMENTWISE, micro
 from .compiler.instructions import NotLowerable, Scatter
 from .compiler.lowering import Lowering
 from .compiler.program import Step
+from .compiler.scalars import EXPANSIONS, NOTHING, NotExpandable, as_objects, placed, plain
 from .compiler.simplify import IDENTITIES
-from .compiler.table import PLACES, SCATTERS, TABLE, VIEW_CONDITIONS, VIEWS
+from .compiler.table import PARTS, PLACES, SCATTERS, TABLE, VIEW_CONDITIONS, VIEWS
 from .rules.elementwise import cast
 from .rules.indexing import add_at, clear, get, put
 from .rules.methods import duplicate
@@ -38,14 +39,34 @@ def view_get(to, step):
     return x.indexed(stacked_index(x, step.keywords["index"], step.keywords["ndim"]))
 
 
+def elements_got(expansion, step):
+    """What an index takes out of the elements of an array."""
+    if not has_basic_index(step):
+        raise NotExpandable
+    x = expansion.of(step.arguments[0])
+    return as_objects(x[stacked_index(x, step.keywords["index"], step.keywords["ndim"])])
+
+
 VIEWS[get] = view_get
 VIEW_CONDITIONS[get] = has_basic_index
+EXPANSIONS[get] = elements_got
+PARTS["get"] = get
 IDENTITIES[get] = lambda step: whole(step)
 
 
 def whole(step):
-    """x[:] is x."""
+    """x[:] is x, and a part of a stack is that part."""
     x = step.arguments[0]
+    index = step.keywords["index"]
+    if has_basic_index(step) and x.function is stacked:
+        at = x.ndim + x.keywords["axis"]
+        index = stacked_index(x, index, step.keywords["ndim"])
+        plain = all(i is not None and i is not Ellipsis for i in index)
+        if plain and len(index) > at and not isinstance(index[at], slice):
+            y = x.arguments[index[at]]
+            if type(y) is Step and y.dtype == x.dtype and not y.weak:
+                rest = {"index": (*index[:at], *index[at + 1 :]), "ndim": y.ndim}
+                return whole(Step(get, (y,), rest, step.shape, step.dtype, step.where))
     index = step.keywords["index"]
     if (
         has_basic_index(step)
@@ -77,8 +98,19 @@ def lower_add_at(to, step):
     return out
 
 
+def elements_added_at(expansion, step):
+    """Nothing but the elements at an index."""
+    if not has_basic_index(step):
+        raise NotExpandable
+    y = expansion.of(step.arguments[0])
+    result = np.full(step.shape, NOTHING, object)
+    result[(ALL,) * (y.ndim - step.keywords["ndim"]) + tuple(step.keywords["index"])] = plain(y)
+    return result
+
+
 TABLE[add_at] = lower_add_at
 SCATTERS[add_at] = has_basic_index
+EXPANSIONS[add_at] = elements_added_at
 
 
 # Arrays of one number
@@ -124,8 +156,19 @@ def lower_clear(to, step):
     return out
 
 
+def elements_put(expansion, step):
+    """The elements with others at an index; with nothing there if no others are given."""
+    if not has_basic_index(step):
+        raise NotExpandable
+    x, *v = step.arguments
+    x, v = np.array(expansion.of(x)), plain(expansion.of(v[0])) if v else NOTHING
+    x[stacked_index(x, step.keywords["index"], step.keywords.get("ndim", x.ndim))] = v
+    return x
+
+
 TABLE[put] = lower_put
 TABLE[clear] = lower_clear
+EXPANSIONS |= dict.fromkeys((put, clear), elements_put)
 
 
 # Joining
@@ -163,6 +206,8 @@ def only_part(step):
 
 PLACES |= {joined: places_joined, stacked: places_stacked}
 TABLE |= dict.fromkeys(PLACES, lower_places)
+EXPANSIONS |= dict.fromkeys(PLACES, placed)
+PARTS["stacked"] = stacked
 IDENTITIES[joined] = only_part
 
 
@@ -179,4 +224,5 @@ def cast_identity(step):
 
 IDENTITIES[cast] = cast_identity
 ELEMENTWISE[cast] = micro("move")
+EXPANSIONS[cast] = lambda expansion, step: expansion.elementwise(step)
 Lowering.first_only.add(cast)

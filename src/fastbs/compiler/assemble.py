@@ -8,10 +8,12 @@ from .._tape import Tape
 from .._trace import Traced, node_of, steps, trace
 from .arena import place
 from .clusters import AXES, CONSTANT, DIRECT, FIXED, LOAD, TYPES
+from .distribute import distributed
 from .instructions import CALL, CLUSTER, FACTORED, KERNEL_DTYPES, LOOP, NotLowerable, Object, walk
 from .loops import pruned
 from .lowering import Lowering
 from .program import from_nodes
+from .scalars import scalars
 from .simplify import common_subexpressions, simplify
 from .states import known_states
 from .threads import parallel
@@ -28,6 +30,8 @@ PASSES = {
     "common_subexpressions": lambda program, optimize: common_subexpressions(program),
     "pruned": pruned,
     "known_states": known_states,
+    "scalars": scalars,
+    "distributed": distributed,
 }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .program import INPUT, Program, Step, evaluate
 
-__all__ = ["Branches", "Loop", "inner_programs", "pruned", "run_branches", "run_loop"]
+__all__ = ["Branches", "Loop", "inner_programs", "pruned", "run_branches", "run_loop", "with_inputs"]
 
 
 @dataclass(frozen=True, eq=False)

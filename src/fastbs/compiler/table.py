@@ -21,7 +21,7 @@ from .instructions import (
 from .views import merge
 
 __all__ = [
-    "CALLED", "PLACES", "SCATTERS", "SEVERAL", "SIGNS", "SIMPLE", "TABLE", "VIEWS", "VIEW_CONDITIONS",
+    "CALLED", "PARTS", "PLACES", "SCATTERS", "SEVERAL", "SIGNS", "SIMPLE", "TABLE", "VIEWS", "VIEW_CONDITIONS",
 ]  # fmt: skip
 
 # Functions -> their instructions: each takes the lowering and the step, and returns the view of the result.
@@ -31,6 +31,8 @@ VIEWS = {}
 VIEW_CONDITIONS = {}
 # Functions that join their arguments: step -> (argument, basic index of the result where it stands)
 PLACES = {}
+# The functions that take arrays apart and put them together, by name: what passes make steps of
+PARTS = {}
 # Functions whose results are several views
 SEVERAL = set()
 # Functions that are recorded without being computed -> what a call does
