@@ -157,6 +157,14 @@ INLINE void NAME(store)(REAL *p, int64_t stride, int64_t width, const NAME(tile)
 #undef NAME
 #endif
 
+/* One column and any block size */
+
+#if !COMPLEX && defined(__GNUC__)
+#define NAME(f) PASTE(fours_##f, DTYPE)
+#include "blocks_fours.h"
+#undef NAME
+#endif
+
 /* Factors */
 
 INLINE int64_t NAME2(lu_of)(const int64_t m, const void *a_, int64_t rs, int64_t cs, void *f_, int32_t *pivots)
@@ -303,6 +311,10 @@ static int64_t NAME2(solve)(const fb_system *A, int64_t start, int64_t stop, voi
     const PASTE(fixed_sweep, DTYPE) sweep = PASTE(fixed_find, DTYPE)(A);
     if (sweep)
         return sweep(A, start, stop, work);
+#endif
+#if !COMPLEX && defined(__GNUC__)
+    if (PASTE(fours_fits, DTYPE)(A))
+        return PASTE(fours_solve, DTYPE)(A, start, stop, work);
 #endif
     if (A->r == 1)
         return PASTE(one_solve, DTYPE)(A, start, stop, 0, 1, work);

@@ -14,9 +14,14 @@
 
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
+#define OWN_CODE(x) __asm__ volatile("" : "+r"(x)) /* addresses are computed from x, not counted along with it */
 #else
 #define INLINE static inline
 #define _Pragma(x)
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi" /* functions that take vectors are inlined: no ABI is concerned */
 #endif
 
 /* ways to compute */
@@ -27,6 +32,7 @@
 enum { IS_UNIT, DIVIDED, RECIPROCALS };
 
 #define PANEL 64 /* columns of a triangle at a time */
+#define MOST_FOURS 128 /* rows of blocks that are solved with four rows at a time */
 #define UNROLL _Pragma("GCC unroll 8")
 
 #define REAL float
