@@ -12,6 +12,7 @@
 #endif
 #define TABLE fb_blocks_avx2
 #define TILE_BYTES 32
+#define VECTOR_BYTES 32
 #define WIDE_ONLY 0
 #define COMPILED_IN 1
 #include "blocks_impl.h"

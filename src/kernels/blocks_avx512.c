@@ -12,6 +12,7 @@
 #endif
 #define TABLE fb_blocks_avx512
 #define TILE_BYTES 64
+#define VECTOR_BYTES 32
 #define WIDE_ONLY 1
 #define COMPILED_IN 0
 #include "blocks_impl.h"

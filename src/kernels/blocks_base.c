@@ -1,6 +1,7 @@
 /* Block systems for the oldest CPU of the platform, and the choice. */
 #define TABLE fb_blocks_base
-#define TILE_BYTES 32
+#define TILE_BYTES 16
+#define VECTOR_BYTES 16
 #define WIDE_ONLY 0
 #if defined(__x86_64__) && defined(__GNUC__)
 #define COMPILED_IN 0

@@ -39,7 +39,7 @@
 /* A block; its conjugate if the sign is -1 */
 #define BLOCK const STORED *a, int64_t rs, int64_t cs, REAL sign
 
-#if WAY == ONE && !COMPLEX && defined(__GNUC__)
+#if WAY == ONE && FOURS
 typedef REAL NAME(four) __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 
 /* s (4) += or -= A x: four rows that are contiguous, summed in vectors */
@@ -263,7 +263,7 @@ INLINE int NAME(triangle_of)(const int upper, const int kind, int64_t m, BLOCK, 
     return zero;
 }
 
-#if WAY == ONE && !COMPLEX && defined(__GNUC__)
+#if WAY == ONE && FOURS
 /* The same for a large triangle whose columns are contiguous: four columns are subtracted from all rows that follow. */
 INLINE int NAME(triangle_by_columns)(const int upper, const int kind, int64_t m, const REAL *a, int64_t cs, REAL *s)
 {
@@ -315,7 +315,7 @@ static int NAME(triangle)(const int upper, const int kind, int64_t m, BLOCK, E *
     return upper ? NAME(triangle_of)(1, RECIPROCALS, m, a, rs, cs, sign, s)                                            \
                  : NAME(triangle_of)(0, RECIPROCALS, m, a, rs, cs, sign, s);
 #if WAY == ONE && !COMPLEX
-#if defined(__GNUC__)
+#if FOURS
     if (rs == 1 && m > 16 && kind == DIVIDED)
         return upper ? NAME(triangle_by_columns)(1, DIVIDED, m, a, cs, s)
                      : NAME(triangle_by_columns)(0, DIVIDED, m, a, cs, s);

@@ -1,4 +1,4 @@
-/* The kernels of one dtype. Before including: REAL, COMPLEX, DTYPE (a suffix), SCALE (a large power of 2). */
+/* The kernels of one dtype. Before including: REAL, REAL_BYTES, COMPLEX, DTYPE (a suffix), SCALE (a large power of 2). */
 
 #define NAME2(f) PASTE(f, DTYPE)
 
@@ -46,6 +46,13 @@ INLINE REAL NAME2(conjugate)(REAL t, REAL sign) { (void)sign; return t; }
 INLINE REAL NAME2(times)(REAL a, REAL b) { return a * b; }
 INLINE REAL NAME2(minus)(REAL a, REAL b) { return a - b; }
 INLINE REAL NAME2(reciprocal)(REAL t) { return 1 / t; }
+#endif
+
+/* Whether rows of one column are computed with in vectors */
+#if defined(__GNUC__) && !COMPLEX && 4 * REAL_BYTES <= VECTOR_BYTES
+#define FOURS 1
+#else
+#define FOURS 0
 #endif
 
 #if !WIDE_ONLY
@@ -159,7 +166,7 @@ INLINE void NAME(store)(REAL *p, int64_t stride, int64_t width, const NAME(tile)
 
 /* One column and any block size */
 
-#if !COMPLEX && defined(__GNUC__)
+#if FOURS
 #define NAME(f) PASTE(fours_##f, DTYPE)
 #include "blocks_fours.h"
 #undef NAME
@@ -312,7 +319,7 @@ static int64_t NAME2(solve)(const fb_system *A, int64_t start, int64_t stop, voi
     if (sweep)
         return sweep(A, start, stop, work);
 #endif
-#if !COMPLEX && defined(__GNUC__)
+#if FOURS
     if (PASTE(fours_fits, DTYPE)(A))
         return PASTE(fours_solve, DTYPE)(A, start, stop, work);
 #endif
@@ -390,6 +397,7 @@ static int64_t NAME2(cholesky)(int64_t m, const void *a, int64_t rs, int64_t cs,
 
 #define KERNELS_OF(d) {solve_##d, solve_many_##d, multiply_##d, lu_##d, cholesky_##d}
 
+#undef FOURS
 #undef NARROW
 #undef WIDE
 #undef WIDTH

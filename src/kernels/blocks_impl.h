@@ -1,6 +1,7 @@
 /* The kernels of one instruction set, for four dtypes. Before including:
  *   TABLE        the name of the table
  *   TILE_BYTES   the length of vectors of columns
+ *   VECTOR_BYTES the length of vectors of rows, as registers hold them
  *   COMPILED_IN  whether there are sweeps for single block sizes: they take minutes to compile
  *   WIDE_ONLY    whether few columns are left to the kernels for AVX2
  */
@@ -36,6 +37,7 @@ enum { IS_UNIT, DIVIDED, RECIPROCALS };
 #define UNROLL _Pragma("GCC unroll 8")
 
 #define REAL float
+#define REAL_BYTES 4
 #define TINY 2.4e-38f /* the reciprocals of smaller numbers may overflow */
 #define SCALE 1.0995116e12f
 #define COMPLEX 0
@@ -53,10 +55,12 @@ enum { IS_UNIT, DIVIDED, RECIPROCALS };
 #undef COMPLEX
 #undef DTYPE
 #undef REAL
+#undef REAL_BYTES
 #undef TINY
 #undef SCALE
 
 #define REAL double
+#define REAL_BYTES 8
 #define TINY 4.5e-308
 #define SCALE 1.2676506002282294e30
 #define COMPLEX 0
