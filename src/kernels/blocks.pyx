@@ -137,7 +137,8 @@ cdef class Sweep:
     cdef readonly int64_t n, m, batch
     cdef fb_system system
     cdef fb_lanes lanes
-    cdef int element, typenum
+    cdef const fb_block_kernels *kernels
+    cdef int typenum
     cdef int64_t size
 
     def __init__(self, kind, diag, off, pivots, n, m, batch, axes, dtype, upper, conj_d, conj_o,
@@ -146,7 +147,7 @@ cdef class Sweep:
         self.kind, self.diag, self.off, self.pivots, self.dtype, self.where = kind, diag, off, pivots, dtype, where
         self.n, self.m, self.batch, self.axes, self.upper = n, m, batch, axes, upper
         empty = cnp.PyArray_SimpleNew(1, [0], (<cnp.dtype> dtype).num)
-        self.element, self.typenum = element_of(empty), cnp.PyArray_TYPE(empty)
+        self.kernels, self.typenum = fb_choose_blocks(element_of(empty)), cnp.PyArray_TYPE(empty)
         self.size = cnp.PyArray_ITEMSIZE(empty)
         self.system.n, self.system.m = n, m
         self.system.diagonal = FB_LU if kind == general else FB_CHOLESKY if kind == spd else kind
@@ -253,7 +254,6 @@ cdef class Sweep:
         return result
 
     cdef int sweep(self, fb_system *A, fb_lanes *lanes, bint multiply) except -1:
-        cdef const fb_block_kernels *kernels = fb_choose_blocks(self.element)
         cdef double work = <double> self.m * self.m * A.r * 2 + 4 * self.m * A.r + 4
         cdef int64_t at = 0, step, s, singular = 0
         cdef char local[3 * 128 * 17 + 64]
@@ -270,12 +270,17 @@ cdef class Sweep:
                 while at < self.batch:
                     s = min(self.batch, at + step)
                     with nogil:
-                        singular = kernels.solve_many(A, lanes, at, s, space)
+                        singular = self.kernels.solve_many(A, lanes, at, s, space)
                     if singular:
                         self.refuse((singular - 1) // self.n, (singular - 1) % self.n)
                     at = s
                     if at < self.batch:
                         PyErr_CheckSignals()
+                return 0
+            if self.batch == 1:  # without a copy of what has just been written in pieces
+                singular = self.sweep_one(A, multiply, space, work)
+                if singular:
+                    self.refuse(0, singular - 1)
                 return 0
             for s in range(self.batch):
                 own = A[0]
@@ -285,19 +290,18 @@ cdef class Sweep:
                 own.x.a = <char *> A.x.a + s * lanes.x * self.size
                 if A.pivots != NULL:
                     own.pivots = A.pivots + s * lanes.pivots
-                if self.kind >= general and not multiply:
-                    singular = self.factor_and_solve(kernels, &own, space)
-                else:
-                    singular = self.sweep_blocks(kernels, &own, multiply, space, work)
+                singular = self.sweep_one(&own, multiply, space, work)
                 if singular:
                     self.refuse(s, singular - 1)
         finally:
             release(block)
         return 0
 
-    cdef int64_t sweep_blocks(self, const fb_block_kernels *kernels, fb_system *A, bint multiply, void *space,
-                              double work) except -1:
+    cdef int64_t sweep_one(self, fb_system *A, bint multiply, void *space, double work) except -1:
+        cdef const fb_block_kernels *kernels = self.kernels
         cdef int64_t at = 0, stop, step, n = self.n, singular = 0
+        if self.kind >= general and not multiply:
+            return self.factor_and_solve(A, space)
         if work * n < SMALL:
             if not multiply:
                 return kernels.solve(A, 0, n, space)
@@ -316,8 +320,9 @@ cdef class Sweep:
                 PyErr_CheckSignals()
         return singular
 
-    cdef int64_t factor_and_solve(self, const fb_block_kernels *kernels, fb_system *A, void *space) except -1:
+    cdef int64_t factor_and_solve(self, fb_system *A, void *space) except -1:
         """Blocks are factorized into a workspace, some at a time, and solved with."""
+        cdef const fb_block_kernels *kernels = self.kernels
         cdef int64_t m = self.m, n = self.n, size = self.size, at = 0, stop, k, singular = 0
         cdef int64_t run = max(1, min(n, SCRATCH // (m * m * size)))
         cdef char *factors = <char *> allocate(run * (m * m * size + m * 4))
@@ -366,7 +371,7 @@ cdef class Sweep:
 
     def factor(self, cnp.ndarray factors, cnp.ndarray pivots):
         """Fill (batch, n, m, m) with the factors of general or positive definite blocks, (batch, n, m) with pivots."""
-        cdef const fb_block_kernels *kernels = fb_choose_blocks(self.element)
+        cdef const fb_block_kernels *kernels = self.kernels
         cdef int64_t m = self.m, n = self.n, size = self.size, s, k, place, singular = 0
         cdef char *f = cnp.PyArray_BYTES(factors)
         cdef int32_t *p = <int32_t *> cnp.PyArray_DATA(pivots) if self.kind == general else NULL

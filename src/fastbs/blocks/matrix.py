@@ -5,6 +5,7 @@ import functools
 from typing import ClassVar
 
 import numpy as np
+from numpy import ndarray
 
 from ..arguments import is_scalar
 from ..backslash import adjoint_rows
@@ -278,6 +279,12 @@ class BlockMatrix(Operator):
     def takes(self, X):
         return isinstance(X, (list, tuple))
 
+    def __matmul__(self, X):
+        stack = self.stack
+        if stack is not None and type(X) is ndarray:  # first, since kernels take little time
+            return stack.multiply(X)
+        return self._matmul(X)
+
     def _matmul(self, X):
         if isinstance(X, BlockMatrix):
             return self._times(X)
@@ -342,7 +349,7 @@ class BlockMatrix(Operator):
             With the block that is in the way.
         """
         stack = self.stack
-        if stack is not None and type(b) is np.ndarray and threads == 1:
+        if stack is not None and type(b) is ndarray and threads == 1:
             x = stack.run(b, b if overwrite_b and out is None else out)
             if x is not None:
                 return x
