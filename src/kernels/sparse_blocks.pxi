@@ -29,7 +29,7 @@ cdef class SparseSweep(Sweep):
         self.system.o.cs = cnp.PyArray_STRIDE(data, 2) // self.size
 
     cdef int sweep(self, fb_system *A, fb_lanes *lanes, bint multiply) except -1:
-        cdef const fb_block_kernels *kernels = fb_choose_blocks(self.element)
+        cdef const fb_block_kernels *kernels = self.kernels
         cdef double work = <double> self.m * self.m * A.r * 2 + 4 * self.m * A.r + 40
         cdef int64_t at = 0, stop, step, n = self.n, m = self.m, singular = 0
         cdef size_t scratch = fb_workspace(m) + 64, factors = 0
