@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import warnings
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -304,6 +305,69 @@ def test_bound_functions_write_to_out():
     value, flat = bound()
     assert flat is out
     assert_allclose((value, *out), (np.sum(x), *2 * x))
+
+
+HOLDERS = {  # and how to see the array again
+    "the array": (lambda flat: flat, np.asarray),
+    "a view": (lambda flat: flat[3:], np.asarray),
+    "its shape": (lambda flat: flat.reshape(2, -1), np.asarray),
+    "a memoryview": (memoryview, np.asarray),
+    "a container": (lambda flat: {"result": [flat]}, lambda held: held["result"][0]),
+    "a weak reference": (weakref.ref, lambda reference: reference()),
+}
+
+
+@pytest.mark.parametrize(("hold", "look"), HOLDERS.values(), ids=HOLDERS.keys())
+def test_bound_never_writes_to_a_result_that_is_held(hold, look):
+    x = np.arange(100.0)
+    bound = fb.compile(lambda x: 2 * x).bind(x)
+    held = []
+    for i in range(6):
+        x[:] = i
+        held.append(hold(bound()))
+        for j, holder in enumerate(held):
+            seen = look(holder)
+            assert seen is None or np.all(seen == 2 * j)
+            del seen
+
+
+def test_bound_uses_dropped_results_again():
+    x = np.arange(100.0)
+    bound = fb.compile(lambda x: 2 * x).bind(x)
+    assert len({bound().ctypes.data for _ in range(10)}) == 1
+    places, last = set(), None
+    for _ in range(10):
+        last = bound()  # the one before is still held meanwhile
+        places.add(last.ctypes.data)
+    assert len(places) == 2
+
+
+@pytest.mark.parametrize(
+    "change", [lambda a: setattr(a, "shape", (2, 50)), lambda a: a.setflags(write=False)], ids=["shape", "flags"]
+)
+def test_bound_gives_arrays_as_they_were_made(change):
+    x = np.arange(100.0)
+    bound = fb.compile(lambda x: 2 * x).bind(x)
+    for i in range(4):
+        x[:] = i
+        flat = bound()
+        assert flat.shape == (100,)
+        assert flat.flags.writeable
+        assert np.all(flat == 2 * i)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            change(flat)
+        del flat
+
+
+def test_results_in_one_block_of_memory_stay_apart():
+    f = fb.compile(lambda x: [x + i for i in range(6)])
+    first = f(np.ones(3))
+    kept = first[2]
+    del first
+    for i in range(5):
+        f(np.full(3, 10.0 * i))
+    assert np.array_equal(kept, np.full(3, 3.0))
 
 
 def test_bound_functions_without_a_scalar_give_all_arrays():

@@ -150,7 +150,8 @@ class Compiled(CompiledFunction):
         ----------
         *arguments, **keywords : of f; arrays C- or F-contiguous, kept by reference
         out : 1-d array, optional
-            Where the flat results go at each call; without it each call returns a new one.
+            Where the flat results go at each call; without it each call returns an array that nobody else holds: a new
+            one, or one of the last two if it was dropped (they stay in memory as long as `bound`).
 
         Returns
         -------

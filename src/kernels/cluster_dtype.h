@@ -335,7 +335,10 @@ static void NAME(cluster)(const fb_cluster *t, char *const *slots)
     char *base[FB_REGISTERS];
     const int is_one_tile = t->outer == 1 && rows == t->tile_rows && columns == t->tile_columns;
     const fb_access *const copied = t->accesses + t->n_direct, *const last = copied + t->n_loads + t->n_stores;
-    for (int r = 0; r < t->n_registers; r++) reg[r] = (REAL *)(slots[t->registers[r].slot] + t->registers[r].offset);
+    for (int r = 0; r < t->n_registers; r++) {
+        OWN_CODE(r); /* gathers of a few would be slower */
+        reg[r] = (REAL *)(slots[t->registers[r].slot] + t->registers[r].offset);
+    }
     for (const fb_access *a = is_one_tile ? copied : t->accesses; a < last; a++) {
         char *p = base[a - t->accesses] = NAME(start_of)(a, slots);
         if (a->kind >= FB_SUM)

@@ -80,9 +80,9 @@ static void gemm(const fb_instruction *t, fb_view a, fb_view b, fb_view c)
         const fb_view old_a = a;
         const int64_t old_m = m;
         const int old_conj = conj_a;
-        a = (fb_view){b.p, b.cs, b.rs};
-        b = (fb_view){old_a.p, old_a.cs, old_a.rs};
-        c = (fb_view){c.p, c.cs, c.rs};
+        a = (fb_view){b.cs, b.rs, b.p};
+        b = (fb_view){old_a.cs, old_a.rs, old_a.p};
+        c = (fb_view){c.cs, c.rs, c.p};
         m = n;
         n = old_m;
         conj_a = conj_b;
@@ -162,8 +162,7 @@ static int solve(const fb_instruction *t, fb_view a, fb_view c, fb_view d)
 
 static fb_view matrix(const fb_operand *o, char *const *slots, int64_t size, int64_t i)
 {
-    fb_view v = {slots[o->slot] + (o->offset + i * o->bs) * size, o->rs, o->cs};
-    return v;
+    return (fb_view){o->rs, o->cs, slots[o->slot] + (o->offset + i * o->bs) * size};
 }
 
 static char *at_place(fb_place place, char **slots) { return slots[place.slot] + place.offset; }

@@ -173,42 +173,42 @@ cdef class BoundPlan:
     flat : tuple of int
         The results that stand in the flat array, in this order; the others are numbers.
     out : array or None
-        Where the flat array is written; None for a new one at each call.
+        Where the flat array is written; None for one that nobody else holds.
     """
 
     cdef Plan plan
     cdef list held
     cdef tuple given
     cdef char **fixed        # pointer table with its numbers, as the arguments gave it
-    cdef cnp.npy_intp size
-    cdef int typenum
-    cdef int *offset_of      # bytes in the flat array of each result, -1 for numbers
+    cdef cnp.npy_intp *offset_of  # bytes in the flat array of each result
     cdef cnp.ndarray out
+    cdef FlatArrays flat_arrays
     cdef int value_number    # the result that is returned as a number, -1 for none
 
     def __cinit__(self, Plan plan, tuple arguments, dict keywords, tuple flat, int value_number, out):
         cdef Tape tape = plan.tape
-        cdef int i
+        cdef int i, typenum = cnp.NPY_DOUBLE
         cdef cnp.npy_intp j, count, size = 0
         self.plan, self.held, self.given, self.out = plan, [], (arguments, keywords), out
         self.value_number = value_number
         self.fixed = <char **> calloc(tape.header // 8 + 1, 8)
-        self.offset_of = <int *> calloc(tape.n_outputs + 1, sizeof(int))
+        self.offset_of = <cnp.npy_intp *> calloc(tape.n_outputs + 1, sizeof(cnp.npy_intp))
         if self.fixed == NULL or self.offset_of == NULL:
             raise MemoryError("BoundPlan: no memory for the pointers")
         if not plan.fill(plan.arguments, arguments, self.fixed, self.held):
             raise ValueError("BoundPlan: the arguments do not have the signature of the plan")
         if not plan.fill(plan.keywords, keywords, self.fixed, self.held):
             raise ValueError("BoundPlan: the keywords do not have the signature of the plan")
-        self.typenum = cnp.NPY_DOUBLE
         for i in flat:
             count = 1
             for j in range(tape.layouts[tape.n_inputs + i].ndim):
                 count *= tape.layouts[tape.n_inputs + i].shape[j]
-            self.typenum = tape.layouts[tape.n_inputs + i].typenum
-            self.offset_of[i] = <int> size
+            typenum = tape.layouts[tape.n_inputs + i].typenum
+            self.offset_of[i] = size
             size += count
-        self.size = size
+        self.flat_arrays = FlatArrays(typenum, size)
+        for i in flat:
+            self.offset_of[i] *= self.flat_arrays.dtype.itemsize
 
     def __dealloc__(self):
         free(self.fixed)
@@ -222,24 +222,21 @@ cdef class BoundPlan:
     def __call__(self):
         cdef Tape tape = self.plan.tape
         cdef char **slots = tape.acquire()
-        cdef cnp.ndarray flat = self.out
+        cdef cnp.ndarray flat
         cdef int i
         cdef int n = tape.n_inputs
         cdef char *data
-        cdef int itemsize
         try:
+            flat = self.out if self.out is not None else self.flat_arrays.take()
             self.set_inputs(slots)
-            if flat is None:
-                flat = cnp.PyArray_EMPTY(1, &self.size, self.typenum, 0)
             data = <char *> cnp.PyArray_DATA(flat)
-            itemsize = cnp.PyArray_ITEMSIZE(flat)
             for i in range(tape.n_outputs):
-                slots[n + i] = data + self.offset_of[i] * itemsize
-            if self.value_number < 0:
-                tape.execute(slots)
-                return flat
-            slots[n + self.value_number] = tape.number_place(slots, self.value_number)
+                slots[n + i] = data + self.offset_of[i]
+            if self.value_number >= 0:
+                slots[n + self.value_number] = tape.number_place(slots, self.value_number)
             tape.execute(slots)
+            if self.value_number < 0:
+                return flat
             return tape.number_at(slots, self.value_number), flat
         finally:
             tape.release(slots)

@@ -118,15 +118,17 @@ INLINE void NAME(tiles_of_panel)(int64_t m, NAME(columns) panel, int64_t k, REAL
     const int64_t most = panel.vectors == 3 ? ROWS : TALLEST;
     for (int64_t i = 0, left = (m + most - 1) / most; left > 0; left--) {
         const int64_t rows = (m - i) == left * most ? most : (int64_t)((uint32_t)(m - i) / (uint32_t)left);
-        const fb_view addend = {(char *)ROW(d, i), d.rs, d.cs};
+        const fb_view addend = {d.rs, d.cs, (char *)ROW(d, i)};
         NAME(tile_of)(rows, panel, k, alpha, a + i * ars, ars, acs, b, brs, b_last, beta, addend, ROW(c, i), c.rs);
         i += rows;
     }
 }
 
+INLINE fb_view NAME(transposed)(fb_view x) { return (fb_view){x.cs, x.rs, x.p}; }
+
 INLINE fb_view NAME(at)(fb_view x, int64_t i, int64_t j)
 {
-    return (fb_view){(char *)(ROW(x, i) + j * x.cs), x.rs, x.cs};
+    return (fb_view){x.rs, x.cs, (char *)(ROW(x, i) + j * x.cs)};
 }
 
 /* c = alpha a b + beta d for c of unit column stride, and d as `tile` wants it. b is packed, a panel at a time,
@@ -216,7 +218,7 @@ static void NAME(outer)(int64_t m, int64_t n, REAL alpha, fb_view a, fb_view b, 
 {
     REAL few[4 * WIDTH];
     for (int64_t j = 0; j < n;) {
-        const int64_t left = n - j, length = left < 4 * LANES ? left : left < 8 * LANES ? (left + 1) / 2 : 4 * LANES;
+        const int64_t left = n - j, length = left <= 4 * LANES ? left : left < 8 * LANES ? (left + 1) / 2 : 4 * LANES;
         const REAL *x = (const REAL *)a.p, *y = (const REAL *)b.p + j * b.cs;
         REAL *z = (REAL *)c.p + j;
         if (b.cs != 1) {
@@ -319,10 +321,9 @@ static void NAME(few_columns)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_vi
     }
 }
 
-/* totals[r] = sum over p of x[r, p] y[p] */
-INLINE void NAME(rows_times_vector)(const int rows, int64_t k, const REAL *x, int64_t xrs, const REAL *y, REAL *totals)
+/* sum[r] = lanes whose sum is that of x[r, p] y[p] over p; returns from where on p is left */
+INLINE int64_t NAME(rows_times_vector)(const int rows, int64_t k, const REAL *x, int64_t xrs, const REAL *y, VECTOR *sum)
 {
-    VECTOR sum[DOTS];
     int64_t p = 0;
     for (int r = 0; r < rows; r++) sum[r] = (VECTOR){0};
     for (; p + LANES <= k; p += LANES) {
@@ -334,64 +335,123 @@ INLINE void NAME(rows_times_vector)(const int rows, int64_t k, const REAL *x, in
         for (int r = 0; r < rows; r++) sum[r] += NAME(load_end)(x + r * xrs + k, k - p) * line;
         p = k;
     }
+    return p;
+}
+
+/* z = alpha x y + beta w for a few rows x */
+INLINE void NAME(few_rows_times_vector)(const int rows, int64_t k, REAL alpha, const REAL *x, int64_t xrs, const REAL *y,
+                                        REAL beta, const REAL *w, int64_t ws, REAL *z, int64_t zs)
+{
+    VECTOR sum[DOTS];
+    REAL totals[DOTS];
+    int64_t p = NAME(rows_times_vector)(rows, k, x, xrs, y, sum);
+    if (rows == DOTS && p == k && zs == 1 && (beta == 0 || ws == 1)) {
+        for (int v = 0; v < DOTS / (int)LANES; v++) {
+            const VECTOR total = alpha * NAME(sums_of_lanes)(sum + v * LANES);
+            sum[v] = beta == 0 ? total : total + beta * LOAD(w + v * LANES);
+        }
+        for (int v = 0; v < DOTS / (int)LANES; v++) STORE(z + v * LANES, sum[v]);
+        return;
+    }
     NAME(sums)(rows, sum, totals);
     for (; p < k; p++)
         for (int r = 0; r < rows; r++) totals[r] += x[r * xrs + p] * y[p];
+    for (int r = 0; r < rows; r++)
+        z[r * zs] = beta == 0 ? alpha * totals[r] : alpha * totals[r] + beta * w[r * ws];
 }
 
 /* c = alpha a b + beta d for a of unit column stride, b of unit row stride, n = 1 */
 static void NAME(matrix_times_vector)(int64_t m, int64_t k, REAL alpha, fb_view a, const REAL *y, REAL beta, fb_view d,
                                       fb_view c)
 {
-    REAL totals[DOTS];
     for (int64_t i = 0, rows; i < m; i += rows) {
-        const REAL *x = ROW(a, i), *w = ROW(d, i);
-        REAL *z = ROW(c, i);
-        if (m - i >= DOTS)
-            NAME(rows_times_vector)(rows = DOTS, k, x, a.rs, y, totals);
-        else if (m - i >= 4)
-            NAME(rows_times_vector)(rows = 4, k, x, a.rs, y, totals);
-        else if (m - i >= 2)
-            NAME(rows_times_vector)(rows = 2, k, x, a.rs, y, totals);
-        else
-            NAME(rows_times_vector)(rows = 1, k, x, a.rs, y, totals);
-        if (rows == DOTS && alpha == 1 && c.rs == 1 && (beta == 0 || (beta == 1 && d.rs == 1)))
-            for (int r = 0; r < DOTS; r++) z[r] = beta == 0 ? totals[r] : totals[r] + w[r];
-        else
-            for (int r = 0; r < rows; r++)
-                z[r * c.rs] = beta == 0 ? alpha * totals[r] : alpha * totals[r] + beta * w[r * d.rs];
+        rows = m - i >= DOTS ? DOTS : m - i >= 4 ? 4 : m - i >= 2 ? 2 : 1;
+#define FEW_ROWS(count)                                                                                                \
+    case count:                                                                                                        \
+        NAME(few_rows_times_vector)(count, k, alpha, ROW(a, i), a.rs, y, beta, ROW(d, i), d.rs, ROW(c, i), c.rs);      \
+        break;
+        switch (rows) {
+            FEW_ROWS(DOTS)
+            FEW_ROWS(4)
+            FEW_ROWS(2)
+            FEW_ROWS(1)
+        }
+#undef FEW_ROWS
     }
 }
 
-/* c = alpha a b + beta d for a of unit row stride and n = 1: a sum of columns of a, eight at a time */
+/* z = alpha sum over p of x[:, p] y[p] + beta w for `vectors` vectors of rows, the last of which begins at `last`. They
+ * stay in registers, each as `sets` sums, so that none waits for itself. */
+INLINE void NAME(block_of_columns)(const int vectors, const int sets, int64_t last, int64_t k, REAL alpha, const REAL *x,
+                                   int64_t xcs, const REAL *y, int64_t ys, REAL beta, const REAL *w, REAL *z)
+{
+    VECTOR sum[4][8];
+    for (int s = 0; s < sets; s++)
+        for (int v = 0; v < vectors; v++) sum[s][v] = (VECTOR){0};
+    int64_t p = 0;
+    for (; p + sets <= k; p += sets, x += sets * xcs, y += sets * ys)
+        for (int s = 0; s < sets; s++)
+            for (int v = 0; v < vectors; v++)
+                sum[s][v] += LOAD(x + s * xcs + (v < vectors - 1 ? v * LANES : last)) * y[s * ys];
+    for (; p < k; p++, x += xcs, y += ys)
+        for (int v = 0; v < vectors; v++) sum[0][v] += LOAD(x + (v < vectors - 1 ? v * LANES : last)) * *y;
+    for (int v = 0; v < vectors; v++) { /* all are read before any is written, because the last may overlap */
+        for (int s = 1; s < sets; s++) sum[0][v] += sum[s][v];
+        sum[0][v] *= alpha;
+        if (beta != 0)
+            sum[0][v] += beta * LOAD(w + (v < vectors - 1 ? v * LANES : last));
+    }
+    for (int v = 0; v < vectors; v++) STORE(z + (v < vectors - 1 ? v * LANES : last), sum[0][v]);
+}
+
+/* c = alpha a b + beta d for a and c of unit row stride, d, too, unless beta = 0; m >= LANES and n = 1 */
+static void NAME(blocks_of_columns)(int64_t m, int64_t k, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view d,
+                                    fb_view c)
+{
+    int64_t vectors = (m + LANES - 1) / LANES;
+    for (int64_t i = 0, left = (vectors + 7) / 8; left > 0; left--) {
+        const int64_t count = (vectors + left - 1) / left, next = i + count * LANES;
+        const int64_t last = (next < m ? next : m) - LANES - i;
+        const REAL *x = ROW(a, i), *y = (const REAL *)b.p, *w = ROW(d, i);
+        REAL *z = ROW(c, i);
+        switch (count) {
+        case 1: NAME(block_of_columns)(1, 4, last, k, alpha, x, a.cs, y, b.rs, beta, w, z); break;
+        case 2: NAME(block_of_columns)(2, 4, last, k, alpha, x, a.cs, y, b.rs, beta, w, z); break;
+        case 3: NAME(block_of_columns)(3, 2, last, k, alpha, x, a.cs, y, b.rs, beta, w, z); break;
+        case 4: NAME(block_of_columns)(4, 2, last, k, alpha, x, a.cs, y, b.rs, beta, w, z); break;
+        case 5: NAME(block_of_columns)(5, 2, last, k, alpha, x, a.cs, y, b.rs, beta, w, z); break;
+        case 6: NAME(block_of_columns)(6, 2, last, k, alpha, x, a.cs, y, b.rs, beta, w, z); break;
+        case 7: NAME(block_of_columns)(7, 1, last, k, alpha, x, a.cs, y, b.rs, beta, w, z); break;
+        default: NAME(block_of_columns)(8, 1, last, k, alpha, x, a.cs, y, b.rs, beta, w, z);
+        }
+        vectors -= count;
+        i = next;
+    }
+}
+
+/* c = alpha a b + beta d for a of unit row stride and n = 1: a sum of columns of a */
 static void NAME(sum_of_columns)(int64_t m, int64_t k, REAL alpha, fb_view a, fb_view b, REAL beta, fb_view d,
                                  fb_view c)
 {
+    if (m >= LANES && c.rs == 1 && (beta == 0 || d.rs == 1)) {
+        NAME(blocks_of_columns)(m, k, alpha, a, b, beta, d, c);
+        return;
+    }
     REAL sum[PANEL_SIZE];
     for (int64_t top = 0; top < m; top += PANEL_SIZE) {
         const int64_t length = m - top < PANEL_SIZE ? m - top : PANEL_SIZE;
-        const REAL *x = (const REAL *)a.p + top, *y = (const REAL *)b.p, *w = ROW(d, top);
+        const fb_view part = NAME(at)(a, top, 0), total = {1, 1, (char *)sum};
+        const REAL *w = ROW(d, top);
         REAL *z = ROW(c, top);
-        int64_t p = 0;
-        for (int64_t i = 0; i < length; i++) sum[i] = 0;
-        for (; p + 8 <= k; p += 8, x += 8 * a.cs, y += 8 * b.rs) {
-            const REAL *x4 = x + 4 * a.cs, *y4 = y + 4 * b.rs;
-            const REAL y0 = y[0], y1 = y[b.rs], y2 = y[2 * b.rs], y3 = y[3 * b.rs];
-            const REAL z0 = y4[0], z1 = y4[b.rs], z2 = y4[2 * b.rs], z3 = y4[3 * b.rs];
-            NO_DEPENDENCE
-            for (int64_t i = 0; i < length; i++)
-                sum[i] += ((x[i] * y0 + x[i + a.cs] * y1) + (x[i + 2 * a.cs] * y2 + x[i + 3 * a.cs] * y3)) +
-                          ((x4[i] * z0 + x4[i + a.cs] * z1) + (x4[i + 2 * a.cs] * z2 + x4[i + 3 * a.cs] * z3));
-        }
-        for (; p < k; p++, x += a.cs, y += b.rs) {
-            NO_DEPENDENCE
-            for (int64_t i = 0; i < length; i++) sum[i] += x[i] * *y;
-        }
-        if (c.rs == 1 && alpha == 1 && beta == 0)
-            for (int64_t i = 0; i < length; i++) z[i] = sum[i];
+        if (length >= LANES)
+            NAME(blocks_of_columns)(length, k, alpha, part, b, 0, total, total);
         else
-            for (int64_t i = 0; i < length; i++)
-                z[i * c.rs] = beta == 0 ? alpha * sum[i] : alpha * sum[i] + beta * w[i * d.rs];
+            for (int64_t i = 0; i < length; i++) {
+                sum[i] = 0;
+                for (int64_t p = 0; p < k; p++) sum[i] += ROW(part, i)[p * a.cs] * ((const REAL *)b.p)[p * b.rs];
+                sum[i] *= alpha;
+            }
+        for (int64_t i = 0; i < length; i++) z[i * c.rs] = beta == 0 ? sum[i] : sum[i] + beta * w[i * d.rs];
     }
 }
 
@@ -400,10 +460,10 @@ static void NAME(few_columns_transposed)(int64_t m, int64_t n, int64_t k, REAL a
                                          fb_view d, fb_view c)
 {
     REAL block[8 * 64];
-    const fb_view line = {(char *)block, 64, 1}, left = {b.p, b.cs, b.rs};
+    const fb_view line = {64, 1, (char *)block}, left = NAME(transposed)(b);
     for (int64_t i = 0; i < m; i += 64) {
         const int64_t length = m - i < 64 ? m - i : 64;
-        const fb_view right = {(char *)ROW(a, i), a.cs, 1};
+        const fb_view right = {a.cs, 1, (char *)ROW(a, i)};
         NAME(tiles)(n, length, k, alpha, left, right, 0, line, line);
         for (int64_t l = 0; l < length; l++)
             for (int64_t j = 0; j < n; j++) {
@@ -412,8 +472,6 @@ static void NAME(few_columns_transposed)(int64_t m, int64_t n, int64_t k, REAL a
             }
     }
 }
-
-INLINE fb_view NAME(transposed)(fb_view x) { return (fb_view){x.p, x.cs, x.rs}; }
 
 /* n = 1, or m = n = 1 */
 INLINE void NAME(product_of_vector)(const fb_product *p)

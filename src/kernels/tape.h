@@ -53,10 +53,11 @@ typedef struct {
     const void *detail; /* fb_cluster of FB_CLUSTER, fb_loop of FB_LOOP */
 } fb_instruction;
 
-/* A strided matrix inside a kernel. */
+/* A strided matrix inside a kernel. The strides come first, as in an operand: they are copied in one word, and reading
+ * them in other words than they were written in would wait. */
 typedef struct {
-    char *p;
     int64_t rs, cs;
+    char *p;
 } fb_view;
 
 /* c = alpha a b + beta d; c is (m, n), products sum over k. */

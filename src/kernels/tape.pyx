@@ -27,6 +27,22 @@ cdef extern from "numpy/arrayobject.h":
                                 cnp.npy_intp *strides, void *data, int flags, PyObject *obj)
     object PyArray_Scalar(void *data, cnp.dtype dtype, object base)
 
+cdef extern from *:
+    """
+    #include <numpy/arrayscalars.h>
+    /* as PyArray_Scalar, without what other dtypes need */
+    static PyObject *fb_real_scalar(const void *data, int is_double)
+    {
+        PyObject *number = is_double ? PyArrayScalar_New(Double) : PyArrayScalar_New(Float);
+        if (number != NULL && is_double)
+            PyArrayScalar_ASSIGN(number, Double, *(const double *)data);
+        else if (number != NULL)
+            PyArrayScalar_ASSIGN(number, Float, *(const float *)data);
+        return number;
+    }
+    """
+    object fb_real_scalar(const void *data, bint is_double)
+
 cdef extern from "tape.h" nogil:
     ctypedef struct fb_operand:
         int64_t slot, offset, rs, cs, bs
@@ -140,6 +156,7 @@ cdef double BUDGET = 1e9
 
 
 include "instructions.pxi"
+include "flat_arrays.pxi"
 
 
 @cython.final  # so that calls inside are direct
@@ -179,6 +196,7 @@ cdef class Tape:
     cdef size_t header, workspace   # bytes of pointer table and scalars; of all
     cdef void *idle                 # workspaces not in use, each points to the next
     cdef cnp.npy_intp shared        # bytes of all results in one block of memory; 0 where each has its own
+    cdef FlatArrays blocks
     cdef cnp.npy_intp *place_of     # of each result in the block
     cdef readonly double cost       # flops
     cdef readonly object report
@@ -289,6 +307,8 @@ cdef class Tape:
 
     cdef inline object number_at(self, char **slots, int i):
         cdef int typenum = self.layouts[self.n_inputs + i].typenum
+        if typenum == cnp.NPY_DOUBLE or typenum == cnp.NPY_FLOAT:
+            return fb_real_scalar(self.number_place(slots, i), typenum == cnp.NPY_DOUBLE)
         return PyArray_Scalar(self.number_place(slots, i), cnp.PyArray_DescrFromType(typenum), None)
 
     cdef inline void set_constants(self, char **slots) noexcept:
@@ -369,7 +389,7 @@ cdef class Tape:
         cdef Layout *layout = &self.layouts[self.n_inputs + i]
         return cnp.PyArray_EMPTY(layout.ndim, layout.shape, layout.typenum, 0)
 
-    cdef void place_results(self) noexcept:
+    cdef int place_results(self) except -1:
         cdef int i, j, arrays = 0
         cdef cnp.npy_intp size
         cdef Layout *layout
@@ -384,11 +404,11 @@ cdef class Tape:
                 arrays += 1
         if arrays < FEW_RESULTS or self.shared > MOST_SHARED:
             self.shared = 0
+        self.blocks = FlatArrays(cnp.NPY_UINT8, self.shared + ALIGNMENT)
 
     cdef cnp.ndarray new_block(self):
         # memory for all results, or None where each has its own
-        cdef cnp.npy_intp size = self.shared + ALIGNMENT
-        return cnp.PyArray_EMPTY(1, &size, cnp.NPY_UINT8, 0) if self.shared else None
+        return self.blocks.take() if self.shared else None
 
     cdef cnp.ndarray new_result(self, int i, cnp.ndarray block):
         cdef Layout *layout = &self.layouts[self.n_inputs + i]

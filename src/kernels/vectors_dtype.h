@@ -102,6 +102,33 @@ INLINE void NAME(sums)(const int count, const VECTOR *x, REAL *totals)
 #endif
 }
 
+#if VBYTES
+/* Element l = the sum of the lanes of x[l], l < LANES: sums of pairs, in half as many vectors each time. */
+INLINE VECTOR NAME(sums_of_lanes)(const VECTOR *x)
+{
+#if VBYTES == 16 && MANTISSA == 52
+    return SHUFFLE(x[0], x[1], 0, 2) + SHUFFLE(x[0], x[1], 1, 3);
+#elif VBYTES == 32 && MANTISSA == 52
+    const VECTOR first = SHUFFLE(x[0], x[1], 0, 4, 2, 6) + SHUFFLE(x[0], x[1], 1, 5, 3, 7);
+    const VECTOR second = SHUFFLE(x[2], x[3], 0, 4, 2, 6) + SHUFFLE(x[2], x[3], 1, 5, 3, 7);
+    return SHUFFLE(first, second, 0, 1, 4, 5) + SHUFFLE(first, second, 2, 3, 6, 7);
+#elif VBYTES == 16
+    const VECTOR first = SHUFFLE(x[0], x[1], 0, 4, 1, 5) + SHUFFLE(x[0], x[1], 2, 6, 3, 7);
+    const VECTOR second = SHUFFLE(x[2], x[3], 0, 4, 1, 5) + SHUFFLE(x[2], x[3], 2, 6, 3, 7);
+    return SHUFFLE(first, second, 0, 1, 4, 5) + SHUFFLE(first, second, 2, 3, 6, 7);
+#else
+    VECTOR pair[4], four[2];
+    for (int i = 0; i < 4; i++)
+        pair[i] = SHUFFLE(x[2 * i], x[2 * i + 1], 0, 8, 1, 9, 4, 12, 5, 13) +
+                  SHUFFLE(x[2 * i], x[2 * i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    for (int i = 0; i < 2; i++)
+        four[i] = SHUFFLE(pair[2 * i], pair[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
+                  SHUFFLE(pair[2 * i], pair[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
+    return SHUFFLE(four[0], four[1], 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(four[0], four[1], 4, 5, 6, 7, 12, 13, 14, 15);
+#endif
+}
+#endif
+
 /* columns[l][r] = p[r * stride + l], r, l < LANES */
 INLINE void NAME(load_transposed)(const REAL *p, int64_t stride, VECTOR columns[WIDTH])
 {
