@@ -58,7 +58,7 @@ INSIDE = {
         "clusters states table",
         "scalars distribute",
         "sums",
-        "lowering",
+        "lowering recurrences",
         "repeat report threads",
         "assemble",
         "rows",

@@ -148,7 +148,9 @@ def test_jacobians_of_loops(order):
 def loops_in(compiled):
     """The lengths of the loops of a plan, and its number of calls into Python."""
     lines = compiled.report().splitlines()
-    return [int(line.split()[1]) for line in lines if line.strip().startswith("loop")], int(lines[3].split()[0])
+    return [int(line.split()[1]) for line in lines if line.strip().startswith(("loop, ", "recurrence, "))], int(
+        lines[3].split()[0]
+    )
 
 
 def test_a_loop_is_one_step_and_its_gradient_another():

@@ -10,6 +10,7 @@
 #pragma GCC target("avx2,fma")
 #endif
 #define TABLE fb_clusters_avx2
+#define RECURRENCES fb_recurrences_avx2
 #include "cluster_impl.h"
 #if defined(__clang__)
 #pragma clang attribute pop

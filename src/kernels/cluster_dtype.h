@@ -4,58 +4,6 @@
  * read after the store's register was written. Stores do not overlap each other.
  */
 
-/* x - floor(x / y) y, with the sign of y, as numpy.remainder has it */
-INLINE REAL NAME(modulo)(REAL x, REAL y)
-{
-    REAL m = LIBM(fmod)(x, y);
-    if (m != 0)
-        return (y < 0) != (m < 0) ? m + y : m;
-    return LIBM(copysign)((REAL)0, y);
-}
-
-/* Every micro operation on one element: x, y, z are those of a, b, c. */
-#define MICRO_OPERATIONS(X)                                    \
-    X(FB_MOVE, x)                                              \
-    X(FB_ADD, x + y)                                           \
-    X(FB_SUB, x - y)                                           \
-    X(FB_TIMES, x *y)                                          \
-    X(FB_OVER, x / y)                                          \
-    X(FB_NEG, -x)                                              \
-    X(FB_ABS, LIBM(fabs)(x))                                   \
-    X(FB_SIGN, x != x ? x : (REAL)((x > 0) - (x < 0)))         \
-    X(FB_MAX, x > y || x != x ? x : y)                         \
-    X(FB_MIN, x < y || x != x ? x : y)                         \
-    X(FB_FMAX, x > y || y != y ? x : y)                        \
-    X(FB_FMIN, x < y || y != y ? x : y)                        \
-    X(FB_MULADD, x *y + z)                                     \
-    X(FB_MULSUB, x *y - z)                                     \
-    X(FB_SUBMUL, z - x * y)                                    \
-    X(FB_LT, (REAL)(x < y))                                    \
-    X(FB_LE, (REAL)(x <= y))                                   \
-    X(FB_GT, (REAL)(x > y))                                    \
-    X(FB_GE, (REAL)(x >= y))                                   \
-    X(FB_EQ, (REAL)(x == y))                                   \
-    X(FB_NE, (REAL)(x != y))                                   \
-    X(FB_AND, (REAL)((x != 0) & (y != 0)))                     \
-    X(FB_OR, (REAL)((x != 0) | (y != 0)))                      \
-    X(FB_XOR, (REAL)((x != 0) ^ (y != 0)))                     \
-    X(FB_NOT, (REAL)(x == 0))                                  \
-    X(FB_WHERE, x != 0 ? y : z)                                \
-    X(FB_ISNAN, (REAL)(x != x))                                \
-    X(FB_ISINF, (REAL)(LIBM(fabs)(x) == (REAL)INFINITY))       \
-    X(FB_ISFINITE, (REAL)(LIBM(fabs)(x) < (REAL)INFINITY))     \
-    X(FB_SIGNBIT, (REAL)(LIBM(copysign)((REAL)1, x) < 0))      \
-    X(FB_FLOOR, LIBM(floor)(x))                                \
-    X(FB_CEIL, LIBM(ceil)(x))                                  \
-    X(FB_RINT, LIBM(rint)(x))                                  \
-    X(FB_TRUNC, LIBM(trunc)(x))                                \
-    X(FB_POW, LIBM(pow)(x, y))                                 \
-    X(FB_ATAN2, LIBM(atan2)(x, y))                             \
-    X(FB_HYPOT, LIBM(hypot)(x, y))                             \
-    X(FB_COPYSIGN, LIBM(copysign)(x, y))                       \
-    X(FB_FMOD, LIBM(fmod)(x, y))                               \
-    X(FB_REMAINDER, NAME(modulo)(x, y))
-
 /* d = op(a, b, c) on n elements */
 static void NAME(micro)(int op, int64_t n, const REAL *a, const REAL *b, const REAL *c, REAL *d)
 {
@@ -72,18 +20,6 @@ static void NAME(micro)(int op, int64_t n, const REAL *a, const REAL *b, const R
         MICRO_OPERATIONS(LOOP)
 #undef LOOP
     default: fb_run_map(DTYPE, op, n, a, d);
-    }
-}
-
-/* the element at p, converted */
-INLINE REAL NAME(element_at)(int type, const char *p)
-{
-    switch (type) {
-    case FB_T_F32: return (REAL) * (const float *)p;
-    case FB_T_F64: return (REAL) * (const double *)p;
-    case FB_T_BOOL: return (REAL)(*(const uint8_t *)p != 0);
-    case FB_T_I32: return (REAL) * (const int32_t *)p;
-    default: return (REAL) * (const int64_t *)p;
     }
 }
 
@@ -232,35 +168,13 @@ static void NAME(cluster_of_one)(const fb_cluster *t, char *const *slots)
     REAL value[FB_SCALARS];
     const fb_access *const last = t->accesses + t->n_direct + t->n_loads + t->n_stores;
     for (const fb_access *a = t->accesses; a < last; a++) {
-        if (a->kind != FB_LOAD)
-            continue;
-        if (a->type == DTYPE)
-            value[a->reg] = ((const REAL *)slots[a->slot])[a->offset];
-        else
-            value[a->reg] = NAME(element_at)(a->type, slots[a->slot] + a->offset * fb_sizes[a->type]);
-    }
-    for (const fb_micro *op = t->ops, *end = op + t->n_ops; op < end; op++) {
-        switch (op->op) {
-#define ONE(code, expression)                                                       \
-    case code: {                                                                    \
-        OWN_CODE(op);                                                               \
-        const REAL x = value[op->a], y = value[op->b], z = value[op->c];            \
-        (void)y, (void)z;                                                           \
-        value[op->d] = (REAL)(expression);                                          \
-        break;                                                                      \
-    }
-            MICRO_OPERATIONS(ONE)
-#undef ONE
-        default: fb_map_table[DTYPE][op->op](1, value + op->a, value + op->d);
-        }
-    }
-    for (const fb_access *a = t->accesses; a < last; a++) {
         if (a->kind == FB_LOAD)
-            continue;
-        if (a->type == DTYPE)
-            ((REAL *)slots[a->slot])[a->offset] = value[a->reg];
-        else
-            NAME(store)(a->type, 1, 1, value + a->reg, slots[a->slot] + a->offset * fb_sizes[a->type], 0, 0);
+            value[a->reg] = NAME(number_at)(a->type, slots[a->slot] + a->offset * fb_sizes[a->type]);
+    }
+    NAME(run_numbers)(t->ops, t->ops + t->n_ops, value);
+    for (const fb_access *a = t->accesses; a < last; a++) {
+        if (a->kind != FB_LOAD)
+            NAME(put_number)(a->type, value[a->reg], slots[a->slot] + a->offset * fb_sizes[a->type]);
     }
 }
 
@@ -352,6 +266,5 @@ static void NAME(cluster)(const fb_cluster *t, char *const *slots)
         NAME(cluster_tiles)(t, base, reg);
 }
 
-#undef MICRO_OPERATIONS
 #undef PARTS
 #undef REDUCE

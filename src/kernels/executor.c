@@ -7,12 +7,14 @@
 #include "functions.h"
 #include "loop.h"
 #include "pool.h"
+#include "recurrence.h"
 
 fb_blas fb_blas_table[FB_DTYPES];
 const fb_kernels *fb_kernel_table = fb_kernels_base;
 const fb_map (*fb_map_table)[FB_FUNCTIONS] = fb_maps_base;
 const fb_map (*fb_map_table_of_many)[FB_FUNCTIONS] = fb_maps_base;
 const fb_cluster_runner *fb_cluster_table = fb_clusters_base;
+const fb_recurrence_runner *fb_recurrence_table = fb_recurrences_base;
 
 static const int64_t itemsize[FB_DTYPES] = {4, 8, 8, 16};
 
@@ -26,6 +28,7 @@ const char *fb_choose_kernels(void)
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
             fb_map_table_of_many = fb_maps_avx512;
         fb_cluster_table = fb_clusters_avx2;
+        fb_recurrence_table = fb_recurrences_avx2;
         return "avx2";
     }
 #endif
@@ -290,6 +293,7 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **
             }
             case FB_INNER: kernels->inner(t->m, t->n, VIEW(a), VIEW(b), VIEW(c), t->flags); break;
             case FB_FILL: kernels->fill(t->m, t->n, VIEW(c)); break;
+            case FB_RECURRENCE: fb_recurrence_table[t->dtype](t->detail, slots); break;
             case FB_CHOLESKY: done = cholesky(t, VIEW(c), size); break;
             case FB_TRIANGULAR: done = triangular(t, VIEW(a), VIEW(c), size); break;
             case FB_SOLVE: done = solve(t, VIEW(a), VIEW(c), VIEW(d)); break;

@@ -121,6 +121,42 @@ cdef void free_cluster(fb_cluster *t) noexcept:
     free(t)
 
 
+cdef fb_recurrence *new_recurrence(tuple given) except NULL:
+    """A recurrence from ``(length, first, rows, before, after, last, operations, carried)``."""
+    cdef fb_recurrence *t
+    cdef fb_access *access
+    cdef fb_micro *op
+    cdef int i
+    length, first, rows, before, after, last, operations, carried = given
+    accesses = [*first, *rows, *before, *after, *last]
+    t = <fb_recurrence *> allocated(1, sizeof(fb_recurrence))
+    try:
+        t.accesses = <fb_access *> allocated(len(accesses), sizeof(fb_access))
+        t.ops = <fb_micro *> allocated(len(operations), sizeof(fb_micro))
+        t.carried = <fb_carried *> allocated(len(carried), sizeof(fb_carried))
+        t.length, t.n_ops, t.n_carried = length, len(operations), len(carried)
+        t.n_first, t.n_rows, t.n_before, t.n_after, t.n_last = map(len, (first, rows, before, after, last))
+        for i, line in enumerate(accesses):
+            access = t.accesses + i
+            access.slot, access.offset, access.strides[0], access.type, access.reg = line
+        for i, line in enumerate(operations):
+            op = t.ops + i
+            op.op, op.d, op.a, op.b, op.c = line
+        for i, line in enumerate(carried):
+            t.carried[i].to, t.carried[i].source = line
+    except BaseException:
+        free_recurrence(t)
+        raise
+    return t
+
+
+cdef void free_recurrence(fb_recurrence *t) noexcept:
+    free(t.accesses)
+    free(t.ops)
+    free(t.carried)
+    free(t)
+
+
 cdef fb_loop *new_loop(tuple given, list calls) except NULL:
     """A loop from ``(bodies, entries, flag, wanted, state)``.
 
@@ -203,6 +239,8 @@ cdef int fill_code(fb_instruction *code, list instructions, list calls) except -
         t.d.slot, t.d.offset, t.d.rs, t.d.cs, t.d.bs = d
         if t.opcode == FB_CLUSTER:
             t.detail = new_cluster(t.dtype, detail)
+        elif t.opcode == FB_RECURRENCE:
+            t.detail = new_recurrence(detail)
         elif t.opcode == FB_LOOP:
             t.detail = new_loop(detail, calls)
         elif t.opcode == FB_CALL or t.opcode >= FB_CHOLESKY:
@@ -220,6 +258,8 @@ cdef void free_code(fb_instruction *code, int64_t count) noexcept:
             continue
         if code[i].opcode == FB_LOOP:
             free_loop(<fb_loop *> code[i].detail)
+        elif code[i].opcode == FB_RECURRENCE:
+            free_recurrence(<fb_recurrence *> code[i].detail)
         else:
             free_cluster(<fb_cluster *> code[i].detail)
     free(code)

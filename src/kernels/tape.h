@@ -26,6 +26,7 @@ enum fb_opcode {
     FB_CALL,    /* the caller's: the executor stops in front of it */
     FB_LOOP,    /* instructions that run several times, see loop.h */
     FB_PARALLEL, /* the next m instructions run at the same time, see pool.h */
+    FB_RECURRENCE, /* a program of numbers that runs once a step, see recurrence.h */
     FB_CHOLESKY, /* c (n, n) = its triangular factor, the lower one or, with FB_UPPER, the upper one; by LAPACK */
     FB_TRIANGULAR, /* c (m, n) = op(a)^-1 c for a triangle a (m, m) of unit lines; by BLAS */
     FB_SOLVE, /* rows of c (n, m) = a^-1 of them, a (m, m) = its factors, d = pivots, all contiguous; by LAPACK */
@@ -50,7 +51,7 @@ typedef struct {
     double alpha, beta;
     double cost;       /* estimated flops, for interrupts and the GIL */
     fb_operand a, b, c, d;
-    const void *detail; /* fb_cluster of FB_CLUSTER, fb_loop of FB_LOOP */
+    const void *detail; /* fb_cluster of FB_CLUSTER, fb_loop of FB_LOOP, fb_recurrence of FB_RECURRENCE */
 } fb_instruction;
 
 /* A strided matrix inside a kernel. The strides come first, as in an operand: they are copied in one word, and reading

@@ -52,7 +52,7 @@ cdef extern from "tape.h" nogil:
         double alpha, beta, cost
         fb_operand a, b, c, d
         const void *detail
-    int FB_CLUSTER, FB_CALL, FB_LOOP, FB_CHOLESKY
+    int FB_CLUSTER, FB_CALL, FB_LOOP, FB_RECURRENCE, FB_CHOLESKY
     ctypedef struct fb_blas:
         void *gemm
         void *gemv
@@ -113,6 +113,17 @@ cdef extern from "cluster.h" nogil:
         fb_access *accesses
         fb_micro *ops
         fb_register *registers
+
+cdef extern from "recurrence.h" nogil:
+    ctypedef struct fb_carried:
+        uint16_t to
+        uint16_t source "from"
+    ctypedef struct fb_recurrence:
+        int64_t length
+        int32_t n_first, n_rows, n_before, n_after, n_last, n_ops, n_carried
+        fb_access *accesses
+        fb_micro *ops
+        fb_carried *carried
 
 fb_blas_table[0].gemm = <void *> sgemm
 fb_blas_table[0].gemv = <void *> sgemv
@@ -175,8 +186,8 @@ cdef class Tape:
     instructions : list of tuples
         ``(opcode, dtype, flags, then, batch, m, n, k, alpha, beta, cost, a, b, c, d, detail)`` as in tape.h, with
         operands ``(slot, offset, rs, cs, bs)``; slots number the inputs, the outputs, the constants, then the arena,
-        then what loops move. The detail of a cluster, a loop or a call is a tuple, see `new_cluster`, `new_loop` and
-        `call`.
+        then what loops move. The detail of a cluster, a loop, a recurrence or a call is a tuple, see `new_cluster`,
+        `new_loop`, `new_recurrence` and `call`.
     arena : int
         Bytes of scratch.
     moving : int

@@ -9,10 +9,11 @@ from .._trace import Traced, node_of, steps, trace
 from .arena import place
 from .clusters import AXES, CONSTANT, DIRECT, FIXED, LOAD, TYPES
 from .distribute import distributed
-from .instructions import CALL, CLUSTER, FACTORED, KERNEL_DTYPES, LOOP, NotLowerable, Object, walk
+from .instructions import CALL, CLUSTER, FACTORED, KERNEL_DTYPES, LOOP, RECURRENCE, NotLowerable, Object, walk
 from .loops import pruned
 from .lowering import Lowering
 from .program import from_nodes
+from .recurrences import FIRST, TIMES
 from .scalars import scalars
 from .simplify import common_subexpressions, simplify
 from .states import known_states
@@ -216,14 +217,10 @@ class Slots:
 
     def cluster(self, code):
         groups = [], [], []  # direct ones, loads, stores
-        length, size, real = math.prod(code.tile), code.real.itemsize, KERNEL_DTYPES[code.real]
+        length, size = math.prod(code.tile), code.real.itemsize
         registers = [None] * code.registers
         for a in code.accesses:
-            if a.kind == CONSTANT:
-                slot, offset, dtype = self.first_tile + list(self.tiles).index((repr(a.constant), code.real)), 0, real
-            else:
-                slot, start = self.slot_of(a.view.buffer)
-                offset, dtype = start + a.view.offset, TYPES[a.view.dtype]
+            slot, offset, dtype = self.number(code, a) if a.kind == CONSTANT else self.first_of(a.view)
             kind, strides = max(a.kind, LOAD), a.strides or (0,) * AXES
             group = groups[0 if a.place == DIRECT else 1 if kind == LOAD else 2]
             group.append((slot, offset, strides, dtype, kind, a.register, a.place == FIXED))
@@ -232,6 +229,26 @@ class Slots:
         for i, register in enumerate(code.scratch):
             registers[register] = self.arena_slot, self.arena + code.part * self.part + i * length * size
         return code.shape, code.tile, *groups, code.operations, [r for r in registers if r]
+
+    def number(self, code, access):
+        """Where a constant lies: slot, offset in elements, type."""
+        return self.first_tile + list(self.tiles).index((repr(access.constant), code.real)), 0, KERNEL_DTYPES[code.real]
+
+    def first_of(self, view):
+        """Where the first element of a view lies: slot, offset in elements, type."""
+        slot, start = self.slot_of(view.buffer)
+        return slot, start + view.offset, TYPES[view.dtype]
+
+    def recurrence(self, code):
+        groups = {time: [] for time in TIMES}
+        for a in code.accesses:
+            if a.kind == CONSTANT:
+                slot, offset, dtype = self.number(code, a)
+                groups[FIRST].append((slot, offset, 0, dtype, a.register))
+            else:
+                slot, offset, dtype = self.first_of(a.view)
+                groups[a.place].append((slot, offset, *(a.strides or (0,)), dtype, a.register))
+        return code.length, *groups.values(), code.operations, code.carried
 
     def loop(self, code):
         state = self.first["moving"] + self.moving
@@ -250,7 +267,9 @@ class Slots:
         return slot, move.by, move.step, *map(self.place, (move.base, move.first, move.last))
 
 
-DETAILS = {CLUSTER: Slots.cluster, LOOP: Slots.loop} | dict.fromkeys((CALL, *FACTORED), Slots.call)
+DETAILS = {CLUSTER: Slots.cluster, RECURRENCE: Slots.recurrence, LOOP: Slots.loop} | dict.fromkeys(
+    (CALL, *FACTORED), Slots.call
+)
 
 
 def lifetimes(code):
@@ -273,9 +292,12 @@ def clusters_of(to):
 def tiles_of_numbers(to):
     """An array of the numbers that the clusters name, as long as their longest tiles: ``{(repr, dtype): array}``."""
     longest = {}
-    for code in clusters_of(to):
-        for access in code.accesses:
+    for line in walk(to.code):
+        if line.opcode not in (CLUSTER, RECURRENCE):
+            continue
+        length = math.prod(line.detail.tile) if line.opcode == CLUSTER else 1
+        for access in line.detail.accesses:
             if access.kind == CONSTANT:
-                key = repr(access.constant), code.real  # 0 and -0 differ
-                longest[key] = max(longest.get(key, 1), math.prod(code.tile))
+                key = repr(access.constant), line.detail.real  # 0 and -0 differ
+                longest[key] = max(longest.get(key, 1), length)
     return {(number, dtype): np.full(n, float(number), dtype) for (number, dtype), n in longest.items()}

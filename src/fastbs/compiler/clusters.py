@@ -2,16 +2,17 @@
 
 import math
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
-from .elementwise import COST, MICRO_OPS, line_of
+from .elementwise import COMMUTATIVE, COST, MICRO_OPS, line_of
 from .fuse import REDUCTIONS, is_alias
 from .program import Step
 from .simplify import number
 from .views import View, merge
 
-__all__ = ["Access", "ClusterCode", "cluster_code"]
+__all__ = ["Access", "ClusterCode", "Writer", "cluster_code", "lines_of", "numbered", "with_products"]
 
 LOAD, STORE, SUM, GREATEST, LEAST = range(5)  # as in cluster.h, and
 CONSTANT = -1  # a tile of one number
@@ -237,42 +238,64 @@ def assign(code, is_one):
             last[access.register] = len(code.operations)
         if access.kind == STORE and access.register in made and access.view.dtype == code.real:
             direct_store.setdefault(access.register, access)
-    physical, names = {}, iter(range(10**6))
-    for access in code.accesses:
-        if access.kind < STORE:
-            physical[access.register] = next(names)
-    # results that go straight to memory have registers of their own, others are used again
-    free = []
-    temporaries = set()
-    for at, (_, register, arguments) in enumerate(code.operations):
-        # a result may take the place of an argument
-        free.extend(physical[a] for a in dict.fromkeys(arguments) if last[a] == at and physical[a] in temporaries)
-        if register in direct_store or not free:
-            physical[register] = next(names)
-        else:
-            physical[register] = free.pop()
-        if register not in direct_store:
-            temporaries.add(physical[register])
-        if register not in last:  # nothing needs it
-            free.append(physical[register])
+    physical = numbered(code.operations, [a.register for a in code.accesses if a.kind < STORE], last, direct_store)
     count = len(set(physical.values()))
     if max(count, len(code.accesses)) > (SCALARS if is_one else REGISTERS):
         raise TooLarge
     code.registers = count
-    code.operations = [
-        (
-            MICRO_OPS[name],
-            physical[r],
-            *[physical[a] for a in arguments],
-            *(physical[arguments[0]],) * (3 - len(arguments)),
-        )
-        for name, r, arguments in code.operations
-    ]
+    code.operations = lines_of(code.operations, physical, is_one)
     for access in code.accesses:
         access.register = physical[access.register]
     if is_one:
         return
     choose_tile(code, {physical[r]: a for r, a in direct_store.items()})
+
+
+def numbered(operations, read, last, own, into=MappingProxyType({})):
+    """Registers that are used again: ``{register: physical one}``.
+
+    Parameters
+    ----------
+    operations : list of (name, result, arguments)
+    read : registers that are loaded
+    last : dict, register -> the number of the last operation that needs it
+    own : registers of results that nothing else may use
+    into : dict, result -> the register that is loaded which it takes if nothing needs that any more
+    """
+    names = iter(range(10**6))
+    physical = {register: next(names) for register in read}
+    free, temporaries = [], set()
+    for at, (_, register, arguments) in enumerate(operations):
+        # a result may take the place of an argument
+        free.extend(physical[a] for a in dict.fromkeys(arguments) if last[a] == at and physical[a] in temporaries)
+        if register in into and last.get(into[register], -1) <= at:
+            physical[register] = physical[into[register]]
+            continue
+        if register in own or register in into or not free:
+            physical[register] = next(names)
+        else:
+            physical[register] = free.pop()
+        if register not in own and register not in into:
+            temporaries.add(physical[register])
+        if register not in last:  # nothing needs it
+            free.append(physical[register])
+    return physical
+
+
+def lines_of(operations, physical, are_numbers=False):
+    """``(micro operation, result, three arguments)`` on physical registers."""
+    lines, before = [], None
+    for name, register, arguments in operations:
+        d, found = physical[register], [physical[a] for a in arguments]
+        if are_numbers and before in found:
+            at = found.index(before)
+            if at == 1 and name in COMMUTATIVE:
+                found[0], found[1], at = found[1], found[0], 0
+            if (name, at) in MICRO_OPS:
+                name = name, at
+        lines.append((MICRO_OPS[name], d, *found, *(found[0],) * (3 - len(found))))
+        before = d
+    return lines
 
 
 def choose_tile(code, direct_store):

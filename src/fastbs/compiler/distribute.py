@@ -11,8 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .elementwise import is_elementwise
-from .loops import pruned, with_inputs
+from .loops import is_of_numbers, pruned, with_inputs
 from .program import INPUT, Program, Step
 from .simplify import common_subexpressions, number, simplify
 from .table import PARTS
@@ -35,7 +34,7 @@ def distributed(program, optimize):
             new[id(step)] = results[id(step.arguments[0])][step.arguments[1]]
             continue
         made = step.with_arguments(tuple([new.get(id(a), a) if type(a) is Step else a for a in step.arguments]))
-        if "loop" in step.keywords and is_of_numbers(step.keywords["loop"]):
+        if "loop" in step.keywords and is_distributed(step.keywords["loop"]):
             results[id(step)] = Distribution(made).results()
         else:
             new[id(step)] = made
@@ -43,17 +42,8 @@ def distributed(program, optimize):
     return pruned(common_subexpressions(simplify(Program(program.inputs, outputs))), lambda body: body)
 
 
-def is_of_numbers(loop):
-    """Whether the body is one elementwise program of numbers that may be computed on arrays."""
-    body = loop.body
-    return (
-        loop.schedule is None
-        and loop.advance is None
-        and loop.length > 1
-        and loop.length * len(body.steps) <= LARGEST
-        and all(x.shape == () and x.dtype.char in "fd?" for x in body.inputs)
-        and all(step.shape == () and is_elementwise(step) for step in body.steps)
-    )
+def is_distributed(loop):
+    return is_of_numbers(loop) and loop.length > 1 and loop.length * len(loop.body.steps) <= LARGEST
 
 
 class Distribution:

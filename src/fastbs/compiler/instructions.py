@@ -8,16 +8,17 @@ from .._tape import blas_width
 from .views import Buffer, View
 
 __all__ = [
-    "AXPBY", "BY_PARITY", "BY_SOURCE", "BY_STEP", "BY_TARGET", "CALL", "CHOLESKY", "CLUSTER", "CONJ_A", "CONJ_B",
-    "COPY", "DIV", "FACTORED", "FILL", "GEMM", "GEMV", "INNER", "KERNEL_DTYPES", "LARGEST", "LOOP", "MUL", "PARALLEL",
-    "PRODUCT", "SOLVE", "TRANSPOSED", "TRIANGULAR", "UNIT", "UPPER", "BodyCode", "CallCode", "Instruction", "LoopCode",
-    "Move", "NotLowerable", "Object", "Product", "Scatter", "is_small", "walk",
+    "AXPBY", "BY_PARITY", "BY_SOURCE", "BY_STEP", "BY_TARGET", "CALL", "CHOLESKY", "CLUSTER", "CONJ_A",
+    "CONJ_B", "COPY", "DIV", "FACTORED", "FILL", "GEMM", "GEMV", "INNER", "KERNEL_DTYPES", "LARGEST", "LOOP",
+    "MUL", "PARALLEL", "PRODUCT", "RECURRENCE", "SOLVE", "TRANSPOSED", "TRIANGULAR", "UNIT", "UPPER",
+    "BodyCode", "CallCode", "Instruction", "LoopCode", "Move", "NotLowerable", "Object", "Product", "Scatter",
+    "is_small", "walk",
 ]  # fmt: skip
 
 KERNEL_DTYPES = {np.dtype(t): i for i, t in enumerate((np.float32, np.float64, np.complex64, np.complex128))}
 
-COPY, AXPBY, MUL, DIV, GEMM, GEMV, PRODUCT, INNER, FILL, CLUSTER, CALL, LOOP, PARALLEL = range(13)
-CHOLESKY, TRIANGULAR, SOLVE = FACTORED = range(13, 16)
+COPY, AXPBY, MUL, DIV, GEMM, GEMV, PRODUCT, INNER, FILL, CLUSTER, CALL, LOOP, PARALLEL, RECURRENCE = range(14)
+CHOLESKY, TRIANGULAR, SOLVE = FACTORED = range(14, 17)
 UPPER, TRANSPOSED, UNIT = 4, 8, 16
 BY_STEP, BY_PARITY, BY_SOURCE, BY_TARGET = range(4)  # as in loop.h
 CONJ_A, CONJ_B = 1, 2
@@ -58,7 +59,7 @@ class Instruction:
     def buffers(self):
         """The buffers that it names."""
         named = [operand[0] for operand in (self.a, self.b, self.c, self.d) if operand is not None]
-        if self.opcode == CLUSTER:
+        if self.opcode in (CLUSTER, RECURRENCE):
             named = [access.view.buffer for access in self.detail.accesses if access.view is not None]
         elif self.opcode == CALL or self.opcode in FACTORED:
             named += [value.buffer for value in (*self.detail.arguments, self.detail.result) if type(value) is View]

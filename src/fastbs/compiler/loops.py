@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .elementwise import is_elementwise
 from .program import INPUT, Program, Step, evaluate
 
-__all__ = ["Branches", "Loop", "inner_programs", "pruned", "run_branches", "run_loop", "with_inputs"]
+__all__ = ["Branches", "Loop", "inner_programs", "is_of_numbers", "pruned", "run_branches", "run_loop", "with_inputs"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +102,16 @@ def run_branches(flag, *values, branches):
     """The results of one branch, in NumPy."""
     outputs = evaluate(branches.programs[0 if flag else 1], values)
     return tuple([outputs[j] for _, j in branches.results])
+
+
+def is_of_numbers(loop):
+    """Whether all states are kept, and the body is one elementwise program of numbers."""
+    return (
+        loop.schedule is None
+        and loop.advance is None
+        and all(x.shape == () and x.dtype.char in "fd?" for x in loop.body.inputs)
+        and all(step.shape == () and is_elementwise(step) for step in loop.body.steps)
+    )
 
 
 def inner_programs(step):

@@ -30,6 +30,7 @@ from .instructions import (
     LOOP,
     MUL,
     PRODUCT,
+    RECURRENCE,
     CallCode,
     Instruction,
     NotLowerable,
@@ -150,7 +151,7 @@ class Lowering:
             or len(code.operations) != 1
             or code.operations[0][0] >= len(FUNCTIONS)
             or last is None
-            or last.opcode in (CLUSTER, CALL, LOOP, *FACTORED)
+            or last.opcode in (CLUSTER, RECURRENCE, CALL, LOOP, *FACTORED)
             or last.then >= 0
         ):
             return False

@@ -24,6 +24,7 @@ from .instructions import (
 )
 from .lowering import Lowering
 from .program import Step
+from .recurrences import lower_recurrence
 from .views import Buffer, View, contiguous
 
 __all__ = ["emit", "inner_code", "lower_branches", "lower_loop", "new_slot", "view_result"]
@@ -32,6 +33,9 @@ __all__ = ["emit", "inner_code", "lower_branches", "lower_loop", "new_slot", "vi
 def lower_loop(to, step):
     """The views of the results of a loop."""
     loop = step.keywords["loop"]
+    found = lower_recurrence(to, step)
+    if found is not None:
+        return found
     made = {} if loop.schedule is not None else shared_stacks(to, loop)
     results = destinations(to, step, loop.results, lambda result: shape_of_result(loop, result), made)
     by_kind = made | dict(zip(loop.results, results, strict=True))

@@ -1,12 +1,12 @@
 """What a plan does, as text."""
 
-from .instructions import CALL, CLUSTER, LOOP, PARALLEL, walk
+from .instructions import CALL, CLUSTER, LOOP, PARALLEL, RECURRENCE, walk
 
 __all__ = ["Report"]
 
 NAMES = [
     "copy", "axpby", "multiply", "divide", "gemm", "gemv", "product", "inner", "fill", "cluster", "call", "loop",
-    "parallel", "cholesky", "triangular solve", "solve",
+    "parallel", "recurrence", "cholesky", "triangular solve", "solve",
 ]  # fmt: skip
 
 
@@ -20,7 +20,7 @@ class Report:
         self.arena = arena
         self.constants = sum(kept.nbytes for _, kept in lowering.buffers["constant"])
         self.calls = [line.detail for line in code if line.opcode == CALL]
-        self.clusters = [line.detail for line in code if line.opcode == CLUSTER]
+        self.clusters = [line.detail for line in code if line.opcode in (CLUSTER, RECURRENCE)]
         self.lines = list(described(lowering.code))
 
     def __str__(self):
@@ -54,6 +54,8 @@ def describe(line):
     if line.opcode == CLUSTER:
         axes = " x ".join(str(n) for n in line.detail.shape if n != 1) or "1"
         return f"cluster {axes} ({line.detail.real}): {', '.join(line.detail.names)}"
+    if line.opcode == RECURRENCE:
+        return f"recurrence, {line.detail.length} times ({line.detail.real}): {', '.join(line.detail.names)}"
     if line.opcode == CALL:
         where = f" at {line.detail.where}" if line.detail.where else ""
         return f"call {getattr(line.detail.function, '__name__', line.detail.function)}{where}"
