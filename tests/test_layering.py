@@ -20,7 +20,7 @@ LAYERS = [
     "edges",
     "levels stack",
     "block_rows",
-    "dense_stack list_stack sparse_stack",
+    "dense_stack list_stack sparse_stack tridiagonal_stack",
     "graph",
     "compiler",  # programs -> tapes
     "tapes",  # operators -> tapes
@@ -77,7 +77,7 @@ INSIDE = {
         "elementwise several graphs",
         "indexing reductions einsum solves own",
         "special running orders factorizations products shapes stacks",
-        "convolution linalg methods polynomials statistics",
+        "convolution linalg methods polynomials statistics tridiagonals",
         "scipy_linalg",
     ],
     "scipy": ["linalg special"],

@@ -1,13 +1,19 @@
 """Block-tridiagonal systems against dense LAPACK: solves, determinants, blocks of the inverse, derivatives."""
 
+import itertools
+import pickle
+
 import numpy as np
 import pytest
 import scipy.sparse
 
 import fastbs as fb
 from dense import DTYPES, backward_error, check_in_50_digits, random_array
+from fastbs import _blocks
 from fastbs.errors import ShapeError, SingularError, StructureError
+from fastbs.tridiagonal_stack import TridiagonalStack, inverse_blocks, substituted_factors, substituted_inverse
 from gradients import check
+from memory import peak
 
 
 def random_system(rng, n, m, dtype, spd, batch=()):
@@ -75,6 +81,102 @@ def test_against_mpmath(dtype, spd):
 
 
 @pytest.mark.parametrize("spd", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_kernels_are_the_definition(dtype, spd):
+    """Factors and the blocks of the inverse, for batches, any size of blocks and any strides."""
+    rng = np.random.default_rng(6)
+    tolerance = {"rtol": 0, "atol": 300 * np.finfo(dtype).eps}
+    for n, m, batch in ((1, 3, ()), (4, 1, (2,)), (3, 5, (2, 2)), (3, 8, ()), (2, 19, ())):
+        system = random_system(rng, n, m, dtype, spd, batch)
+        turned = [None if x is None else np.repeat(x, 2, -1)[..., ::2].mT.copy().mT[..., ::-1, :, :] for x in system]
+        for arrays in (system, turned):
+            P, M = substituted_factors(*arrays, "")
+            kept = TridiagonalStack.of_arrays(*arrays, "")
+            if spd:
+                np.testing.assert_allclose(kept.first.diag, P, **tolerance)
+            np.testing.assert_allclose(kept.first.off if spd else kept.second.off, M, **tolerance)
+            found = inverse_blocks(*arrays, "")
+            for x, y in zip(found, substituted_inverse(*arrays, ""), strict=True):
+                np.testing.assert_allclose(x, y, **tolerance)
+            if spd:
+                np.testing.assert_array_equal(found[0], found[0].conj().mT)
+
+
+@pytest.mark.parametrize("spd", [False, True])
+def test_promotes_as_numpy(spd):
+    rng = np.random.default_rng(7)
+    for own, given in itertools.product(DTYPES, (*DTYPES, "int32", "float16")):
+        system, b = random_system(rng, 3, 2, own, spd), (9 * rng.standard_normal((3, 2))).astype(given)
+        A, expected = fb.Tridiagonal(*system), np.result_type(own, given)
+        for x in (A.solve(b), np.stack(A.solve(list(b)))):
+            assert x.dtype == expected
+            assert backward_error(dense_of(*system), x.ravel(), b.ravel()) < 60 * np.finfo(expected).eps
+        assert fb.factorize(A).solve(b).dtype == (A @ b).dtype == expected
+    mixed = fb.Tridiagonal(np.full((2, 1, 1), 4, "f4"), np.ones((1, 1, 1)), np.ones((1, 1, 1), "c8"))
+    assert mixed.solve(np.ones(2, "f4")).dtype == mixed.inverse_blocks()[1].dtype == np.complex128
+
+
+@pytest.mark.parametrize("spd", [False, True])
+def test_where_results_go(spd):
+    rng = np.random.default_rng(8)
+    system, b = random_system(rng, 4, 3, "float64", spd), rng.standard_normal((4, 3, 2))
+    for A in (fb.Tridiagonal(*system), fb.factorize(fb.Tridiagonal(*system))):
+        expected, out, own = A.solve(b), np.empty_like(b), b.copy()
+        assert A.solve(b, out=out, threads=2) is out
+        assert A.solve(own, overwrite_b=True) is own
+        for x in (out, own, pickle.loads(pickle.dumps(A)).solve(b)):
+            np.testing.assert_allclose(x, expected, rtol=1e-13, atol=1e-15)
+    again = pickle.loads(pickle.dumps(A))
+    for x, y in zip(again.H.inverse_blocks(), A.matrix.H.inverse_blocks(), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+# --- memory ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spd", [False, True])
+def test_memory_is_factors_and_the_result(spd):
+    n, m = 2000, 4
+    A, b = fb.Tridiagonal(*random_system(np.random.default_rng(9), n, m, "float64", spd)), np.ones((n, m))
+    kept, factors = fb.factorize(A), 2 * A.diag.nbytes + 4 * n * m  # and pivots
+    assert peak(lambda: fb.factorize(A), 2) <= factors + 8000
+    assert peak(lambda: A.solve(b), 2) <= factors + b.nbytes + 8000
+    assert peak(A.inverse_blocks, 2) <= factors + 3 * A.diag.nbytes + 8000
+    assert peak(lambda: A @ b, 2) <= 4 * b.nbytes + 8000
+    for view in (kept, kept.H):
+        assert peak(lambda: view.solve(b), 2) <= b.nbytes + 8000  # noqa: B023
+        assert peak(lambda: view.solve(b, overwrite_b=True), 2) <= 8000  # noqa: B023
+
+
+@pytest.mark.parametrize("spd", [False, True])
+def test_every_allocation_may_fail(spd):
+    failed = 0
+    for m in (3, 20):
+        A, b = fb.Tridiagonal(*random_system(np.random.default_rng(10), 5, m, "float64", spd)), np.ones((5, m, 3))
+        for function in (lambda: A.solve(b), A.logdet, A.inverse_blocks, lambda: fb.factorize(A, invert=True).solve(b)):  # noqa: B023
+            function()
+            before = _blocks.allocated()
+            for count in range(10):
+                _blocks.fail_allocation(count)
+                try:
+                    function()
+                    break
+                except MemoryError as error:
+                    failed += "no memory for a workspace of" in str(error)
+                finally:
+                    _blocks.fail_allocation(None)
+                assert _blocks.allocated() == before
+            assert _blocks.allocated() == before
+    assert failed >= 10
+
+
+def test_sizes_past_memory_are_refused():
+    blocks = np.broadcast_to(np.eye(1), (2**45, 1, 1))
+    with pytest.raises(MemoryError, match="Unable to allocate"):
+        fb.Tridiagonal(blocks, blocks[1:]).logdet()
+
+
+@pytest.mark.parametrize("spd", [False, True])
 def test_batches(spd):
     rng = np.random.default_rng(1)
     system = random_system(rng, 4, 2, "float64", spd, (3,))
@@ -113,6 +215,31 @@ def test_derivatives(spd):
 
 
 @pytest.mark.parametrize("spd", [False, True])
+def test_a_solve_and_a_determinant_are_a_step_each(spd):
+    rng = np.random.default_rng(11)
+    for batch, form in (((), (8,)), ((), (4, 2, 3)), ((2,), (4, 2))):
+        diag, lower, upper = random_system(rng, 4, 2, "float64", spd, batch)
+        b = rng.standard_normal((*batch, *form))
+
+        def solve(diag, lower, b, upper=upper):
+            x = fb.Tridiagonal(diag, lower, upper).solve(b)
+            return x + fb.Tridiagonal(diag, lower, upper).logdet()[1].sum()
+
+        check(solve, diag, lower, b, exact=False, float32=False, second=not batch)
+        if not spd:
+            check(lambda upper: fb.Tridiagonal(diag, lower, upper).solve(b), upper, exact=False, float32=False)  # noqa: B023
+    system = fb.trace(lambda d: fb.Tridiagonal(d, lower, upper).solve(b), diag)
+    assert len(system.L.rows) <= 4
+    sign = fb.grad(lambda d: fb.Tridiagonal(d, lower, upper).logdet()[0].sum())(diag)
+    np.testing.assert_array_equal(sign, 0)
+    x = fb.jvp(lambda d: fb.factorize(fb.Tridiagonal(d, lower, upper)).solve(list(np.ones((4, 2)))[:2] + [None] * 2)[3],
+               (diag[0],), (np.zeros_like(diag[0]),))[1] if not batch else np.zeros(2)  # fmt: skip
+    np.testing.assert_array_equal(x, 0)
+    with pytest.raises(TypeError, match="must be real because the rule is for real arrays; got complex128"):
+        fb.grad(lambda d: np.abs(fb.Tridiagonal(d + 1j, lower, lower).solve(b)).sum())(diag)
+
+
+@pytest.mark.parametrize("spd", [False, True])
 def test_to_and_from_scipy(spd):
     system = random_system(np.random.default_rng(4), 4, 2, "complex128", spd)
     A = fb.Tridiagonal(*system)
@@ -136,5 +263,30 @@ def test_errors():
         fb.Tridiagonal(np.ones((3, 1, 1)), np.ones((2, 1, 1)), np.ones((3, 1, 1)))
     with pytest.raises(SingularError, match=r"pivot block \(1, 1\) must be positive definite"):
         fb.Tridiagonal(np.ones((3, 1, 1)), 2 * np.ones((2, 1, 1))).solve(np.ones(3))
-    with pytest.raises(SingularError, match=r"block \(1, 1\) must be nonsingular"):
-        fb.Tridiagonal(np.ones((3, 1, 1)), np.ones((2, 1, 1)), np.ones((2, 1, 1))).solve(np.ones(3))
+    A = fb.Tridiagonal(np.ones((3, 1, 1)), np.ones((2, 1, 1)), np.ones((2, 1, 1)))
+    for solve in (A.solve, fb.factorize, lambda b: substituted_inverse(A.diag, A.lower, A.upper, "Tridiagonal")):
+        with pytest.raises(SingularError, match=r"Tridiagonal.solve: pivot block \(1, 1\) must be nonsingular"):
+            solve(np.ones(3) if solve == A.solve else A)
+    many = np.ones((2, 3, 1, 1))
+    many[1, 2] = 0
+    with pytest.raises(SingularError, match=r"pivot block \(2, 2\) of system 1 must be nonsingular"):
+        fb.Tridiagonal(many, np.zeros((2, 2, 1, 1)), np.zeros((2, 2, 1, 1))).logdet()
+    with pytest.raises(SingularError, match=r"pivot block \(2, 2\) of system 1 must be positive definite"):
+        fb.Tridiagonal(many, np.zeros((2, 2, 1, 1))).inverse_blocks()
+    with pytest.raises(ShapeError, match=r"b must be \(3,\), \(3, 1\), \(3, r\) or \(3, 1, r\)"):
+        fb.Tridiagonal(2 * np.ones((3, 1, 1)), np.ones((2, 1, 1))).solve(np.ones(4))
+    with pytest.raises(StructureError, match="L is kept of positive definite matrices alone"):
+        fb.factorize(fb.Tridiagonal(4 * np.ones((3, 1, 1)), np.ones((2, 1, 1)), np.ones((2, 1, 1)))).L  # noqa: B018
+
+
+def test_cholesky_factor():
+    diag, lower, _ = random_system(np.random.default_rng(12), 4, 2, "complex128", True)
+    A = fb.Tridiagonal(diag, lower)
+    for view, dense in ((A, dense_of(diag, lower, None)), (A.T, dense_of(diag, lower, None).T)):
+        kept = fb.factorize(view)
+        L = np.linalg.cholesky(dense)
+        np.testing.assert_allclose(kept.L.to_dense(), L, atol=1e-14)
+        np.testing.assert_allclose(kept.pivots[3], L[-2:, -2:], atol=1e-14)
+    np.testing.assert_allclose(fb.factorize(A).T.L.to_dense(), L, atol=1e-14)
+    traced = fb.jvp(lambda d: fb.factorize(fb.Tridiagonal(d, lower.real)).pivots, (diag.real,), (0 * diag.real,))[0]
+    np.testing.assert_allclose(traced, fb.factorize(fb.Tridiagonal(diag.real, lower.real)).pivots)

@@ -190,11 +190,7 @@ class Stack:
         if self.is_traced or type(b) is Traced:
             refuse_out(out, "traced values are not overwritten", where)
             X = np.reshape(b, core)
-            if solve:
-                X = record(stacked_solve, (self.diag, self.off, X), self.options)
-            else:
-                X = self._traced_product(X)
-            return np.reshape(X, b.shape)
+            return np.reshape(self._traced_solve(X) if solve else self._traced_product(X), b.shape)
         dtype = kernel_dtype(np.result_type(self.dtype, b.dtype), b, where)
         if out is not None:
             check_out(out, b.shape, dtype, where)
@@ -260,10 +256,14 @@ class Stack:
         zero = np.zeros(shape, np.result_type(*(entry.dtype for entry in entries)))
         held = iter(entries)
         x = self._checked(np.stack([zero if e is None else next(held) for e in b]), None, False, threads, solve)
-        reached = range(given[-1] + 1) if self.upper else range(given[0], self.n)
-        if self.off is None:
-            reached = given
+        reached = self._reached(given)
         return [x[i] if i in reached else None for i in range(self.n)]
+
+    def _reached(self, given):
+        """The entries of a solution that can be nonzero where the given ones of the right side are."""
+        if self.off is None:
+            return given
+        return range(given[-1] + 1) if self.upper else range(given[0], self.n)
 
     def core_shape(self, shape):
         """(..., N, m, r) of a right side, or None if it is none."""
@@ -290,6 +290,9 @@ class Stack:
         return {
             "upper": self.upper, "kind": self.kind, "where": self.where, "conj": self.conj, "pivots": self.pivots,
         }  # fmt: skip
+
+    def _traced_solve(self, X):
+        return record(stacked_solve, (self.diag, self.off, X), self.options)
 
     def _traced_product(self, X):
         Y = X if self.diag is None else TRIANGLES.get(self.kind, same)(self.diag) @ X
@@ -328,6 +331,11 @@ class Stack:
             pivots = np.diagonal(self.diag, axis1=-2, axis2=-1)
             size = np.abs(pivots)
             signs, logs = np.prod(np.sign(pivots), axis=-1), np.sum(np.log(size), axis=-1)
+        elif self.kind == "lu":  # reciprocals of the pivots, and what changed places
+            inverses = np.diagonal(self.diag, axis1=-2, axis2=-1)
+            exchanged = np.sum(self.pivots != np.arange(self.m), axis=-1) % 2
+            signs = np.prod(np.conjugate(np.sign(inverses)), axis=-1) * (1 - 2 * exchanged)
+            logs = -np.sum(np.log(np.abs(inverses)), axis=-1)
         else:
             signs, logs = np.linalg.slogdet(self.diag)
         return np.prod(np.conjugate(signs) if self.conj[0] else signs, axis=-1), np.sum(logs, axis=-1)

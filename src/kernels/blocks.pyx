@@ -6,6 +6,7 @@ The arrays are used in place, whatever their strides. Long sweeps look for Ctrl-
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.stdlib cimport free, malloc
+from libc.string cimport memset
 
 cimport numpy as cnp
 
@@ -84,7 +85,7 @@ cdef void release(void *block) noexcept:
     free(block)
 
 
-cdef inline void *aligned(void *block) noexcept:
+cdef inline void *aligned(void *block) noexcept nogil:
     return <void *> ((<uintptr_t> block + 63) & ~<uintptr_t> 63)
 
 
@@ -425,3 +426,4 @@ cdef bint may_overlap(cnp.ndarray x, cnp.ndarray y) noexcept:
 
 
 include "sparse_blocks.pxi"
+include "tridiagonal_blocks.pxi"

@@ -5,10 +5,11 @@ import functools
 import numpy as np
 
 from .._trace import Traced
-from ..errors import ShapeError, SingularError, StructureError
+from ..errors import ShapeError, StructureError
 from ..operator import Operator
 from ..operators import Left
 from ..stack import Stack, kernel_array, shifted
+from ..tridiagonal_stack import TracedTridiagonal, TridiagonalStack, adjoint, inverse_blocks, substituted_factors
 from .bidiagonal import Bidiagonal
 from .lazy import BlockMap
 from .matrix import BlockMatrix
@@ -30,10 +31,10 @@ class Tridiagonal(BlockMatrix):
         is the adjoint of ``lower[i]``, and solves and `to_scipy` read the lower triangles of the diagonal blocks only,
         products all of them.
 
-    Solve     one factorization, A = L U with S_i = D_i - B_i S_{i-1}^-1 C_{i-1} on the diagonal of U, or A = L L^H,
-              and two bidiagonal solves. No blocks are exchanged: without `upper` that is backward stable, with it for
-              block diagonally dominant matrices
-    Cost      4 N m^3 flops, and 7 N m^2 a column
+    Solve     one factorization, A = L U with the pivot blocks S_i = D_i - B_{i-1} S_{i-1}^-1 C_{i-1} on the diagonal of
+              L and the identity on that of U, or A = L L^H, and two bidiagonal solves. No blocks are exchanged: without
+              `upper` that is backward stable, with it for block diagonally dominant matrices
+    Cost      5 N m^3 flops, and 6 N m^2 a column; the factors are 2 N blocks
     Raises    ShapeError of the arguments; SingularError if a pivot block is singular or not positive definite, which is
               named
     Source    Golub and Van Loan, Matrix Computations, section 4.5; N. J. Higham, Accuracy and Stability of Numerical
@@ -155,16 +156,32 @@ class Tridiagonal(BlockMatrix):
         return TridiagonalFactorization(self)
 
     def solve(self, b, out=None, overwrite_b=False, threads=1):
-        """The x with A x = b; see `BlockMatrix.solve`. `factorize` keeps the factors for more."""
-        return self.inverse().solve(b, out, overwrite_b, threads)
+        """The x with A x = b; see `BlockMatrix.solve`. `factorize` keeps the factors for more.
+
+        Factors are computed in the dtype of the result, those of `factorize` in that of the blocks.
+        """
+        if isinstance(b, Operator):
+            return self.inverse() @ b
+        if self.is_traced:
+            return TracedTridiagonal(self.diag, self.lower, self.upper, "Tridiagonal").solve(b, out, False, threads)
+        return self._factors(dtype_of_result(self.dtype, b)).solve(b, out, overwrite_b, threads)
+
+    @property
+    def is_traced(self):
+        return any(type(x) is Traced for x in (self.diag, self.lower, self.upper))
+
+    def _factors(self, dtype=None):
+        return TridiagonalStack.of_arrays(self.diag, self.lower, self.upper, "Tridiagonal", dtype)
 
     def logdet(self):
         """(sign, log|det|), as `numpy.linalg.slogdet`, of each system of a batch."""
-        return self.inverse().logdet()
+        if self.is_traced:
+            return TracedTridiagonal(self.diag, self.lower, self.upper, "Tridiagonal").logdet()
+        return self._factors().logdet()
 
     def inverse_blocks(self):
-        """(diag, lower, upper) of A^-1 where A has blocks: marginal covariances, for about two factorizations."""
-        return self.inverse().inverse_blocks()
+        """(diag, lower, upper) of A^-1 where A has blocks: marginal covariances, for about three factorizations."""
+        return inverse_blocks(self.diag, self.lower, self.upper, "Tridiagonal")
 
     def __repr__(self):
         *batch, n, m, _ = self.diag.shape
@@ -173,52 +190,32 @@ class Tridiagonal(BlockMatrix):
 
 
 class TridiagonalFactorization(BlockMap):
-    """b -> A^-1 b with kept factors: A = L U or A = L L^H, both bidiagonal.
+    """b -> A^-1 b with kept factors, A = L U or A = L L^H; see `Tridiagonal`.
+
+    Parameters
+    ----------
+    matrix : Tridiagonal, of which the diagonal is a snapshot
+    stack : TridiagonalStack, optional
+        Of its factors. With traced blocks each call is a step of its own, and there are none.
 
     Attributes
     ----------
-    L, U : Bidiagonal
+    L : Bidiagonal
+        Of positive definite systems.
     pivots : (..., N, m, m) array
-        The Cholesky factors on the diagonal of L, or the diagonal blocks of U.
+        The Cholesky factors on its diagonal.
     """
 
-    def __init__(self, A):
-        n = A.shape[0]
-        spd = A.upper is None
-        pivots, beside = [], []  # the diagonal blocks of U, or the Cholesky factors of S; L beside its diagonal
-        for i in range(n):
-            S = A.diag[..., i, :, :]
-            if spd:
-                S = np.tril(S) + adjoint(np.tril(S, -1))
-            if i:
-                C = adjoint(beside[-1]) if spd else A.upper[..., i - 1, :, :]
-                S = S - beside[-1] @ C
-            pivots.append(checked(np.linalg.cholesky, i, "positive definite", S) if spd else S)
-            if i < n - 1:
-                B = A.lower[..., i, :, :]
-                # B L_i^-H, or B S_i^-1
-                G = adjoint(B) if spd else np.swapaxes(B, -1, -2)
-                P = pivots[-1] if spd else np.swapaxes(S, -1, -2)
-                G = checked(np.linalg.solve, i, "nonsingular", P, G)
-                beside.append(adjoint(G) if spd else np.swapaxes(G, -1, -2))
-        P = np.stack(pivots, axis=-3) if n else A.diag
-        M = np.stack(beside, axis=-3) if n > 1 else A.lower
-        if spd:
-            L = Bidiagonal.from_arrays(P, M, diagonal="lower")
-            U = L.H
-        else:
-            L = Bidiagonal.from_arrays(None if n else P, M)  # without blocks nothing says that there are none
-            U = Bidiagonal.from_arrays(P, A.upper, "U")
-        self._set(matrix=A, L=L, U=U, pivots=P, beside=M, shape=A.shape)
-        kept = L if any(type(x) is Traced for x in (P, M)) else L.inverse()
-        self._set(first=kept, second=U if kept is L else (kept.H if spd else U.inverse()))
+    def __init__(self, matrix, stack=None):
+        if stack is None and not matrix.is_traced:
+            stack = matrix._factors()
+        self._set(matrix=matrix, stack=stack, shape=matrix.shape)
 
     def solve(self, b, out=None, overwrite_b=False, threads=1):
         """The x with A x = b; see `BlockMatrix.solve`."""
         if isinstance(b, Operator):
             return self @ b
-        x = self.first.solve(b, out, overwrite_b, threads)
-        return self.second.solve(x, None if isinstance(x, list) or type(x) is Traced else x, False, threads)
+        return (self.matrix if self.stack is None else self.stack).solve(b, out, overwrite_b, threads)
 
     def _matmul(self, X):
         return super()._matmul(X) if isinstance(X, Operator) else self.solve(X)
@@ -228,49 +225,42 @@ class TridiagonalFactorization(BlockMap):
 
     def with_explicit_inverses(self):
         """The same with inverses of the pivot blocks in place of their factors."""
-        if self.first is self.L:  # traced
-            return self
-        made = type(self).__new__(type(self))
-        made._set(**self.__dict__)
-        made._set(first=self.first.with_explicit_inverses(), second=self.second.with_explicit_inverses())
-        return made
+        return self if self.stack is None else TridiagonalFactorization(self.matrix, self.stack.inverted())
 
     def adjoint(self):
-        return TridiagonalFactorization(self.matrix.H)
+        return TridiagonalFactorization(self.matrix.H, None if self.stack is None else self.stack.H)
 
     def transposed(self):
-        return TridiagonalFactorization(self.matrix.T)
+        return TridiagonalFactorization(self.matrix.T, None if self.stack is None else self.stack.T)
 
     def inverse(self):
         return self.matrix
 
+    @property
+    def L(self):
+        if self.matrix.upper is not None:
+            raise StructureError(
+                "Tridiagonal: L is kept of positive definite matrices alone because of others the factors of the pivot "
+                "blocks are; got a matrix with an upper array"
+            )
+        if self.stack is not None:
+            return Bidiagonal.from_stack(self.stack.first)
+        A = self.matrix
+        return Bidiagonal.from_arrays(*substituted_factors(A.diag, A.lower, A.upper, "Tridiagonal"), diagonal="lower")
+
+    @property
+    def pivots(self):
+        stack = self.L.stack
+        return np.conjugate(stack.diag) if stack.conj[0] else stack.diag
+
     def logdet(self):
         """(sign, log|det A|) of each system."""
-        sign, log = self.U.logdet()
-        return (np.ones(np.shape(log))[()], 2 * log) if self.matrix.upper is None else (sign, log)
+        return (self.matrix if self.stack is None else self.stack).logdet()
 
     def inverse_blocks(self):
-        """(diag, lower, upper) of A^-1, from the last block up."""
-        A = self.matrix
-        n, m = A.shape[0], A.diag.shape[-1]
-        spd, eye = A.upper is None, np.eye(m, dtype=A.dtype)
-        diag, lower, upper = [None] * n, [None] * (n - 1), [None] * (n - 1)
-        for i in reversed(range(n)):
-            P = self.pivots[..., i, :, :]
-            eyes = np.broadcast_to(eye, P.shape)
-            root = checked(np.linalg.solve, i, "nonsingular", P, eyes)
-            Z = adjoint(root) @ root if spd else root  # S_i^-1
-            if i < n - 1:
-                M = self.beside[..., i, :, :]
-                M = M @ root if spd else M  # B_i S_i^-1
-                lower[i] = -diag[i + 1] @ M
-                upper[i] = adjoint(lower[i]) if spd else -(Z @ A.upper[..., i, :, :] @ diag[i + 1])
-                Z = Z - upper[i] @ M
-            diag[i] = Z
-        if not n:
-            return A.diag, A.lower, A.lower
-        none = np.zeros((*A.diag.shape[:-3], 0, m, m), A.dtype)
-        return tuple(np.stack(x, axis=-3) if x else none for x in (diag, lower, upper))
+        """(diag, lower, upper) of A^-1 where A has blocks."""
+        kept = self.stack is not None and self.stack.sweep is not None
+        return (self.stack if kept else self.matrix).inverse_blocks()
 
     def row_shape(self, i):
         """The shape of entry i of a solution as far as blocks tell it."""
@@ -289,17 +279,10 @@ class TridiagonalFactorization(BlockMap):
         return f"{self.matrix.symbol}⁻¹"
 
 
-def adjoint(X):
-    """The adjoint of each block of a stack."""
-    X = np.swapaxes(X, -1, -2)
-    return np.conjugate(X) if np.dtype(X.dtype).kind == "c" else X
-
-
-def checked(function, i, needed, *arrays):
-    """A function of NumPy whose error names the block."""
-    try:
-        return function(*arrays)
-    except np.linalg.LinAlgError as error:
-        raise SingularError(
-            f"Tridiagonal.solve: pivot block ({i}, {i}) must be {needed} because it is solved with; got {error}"
-        ) from None
+def dtype_of_result(dtype, b):
+    """That of a solution, if it is one of the kernels' and wider than the blocks'."""
+    given = [x for x in b if x is not None] if isinstance(b, (list, tuple)) else [b]
+    found = np.result_type(dtype, *(x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype for x in given))
+    if found.char not in "fdFD":  # refused later
+        return dtype
+    return np.dtype(found.char.lower()) if dtype.kind != "c" else found

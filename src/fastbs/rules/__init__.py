@@ -18,10 +18,12 @@ from . import (
     solves,
     stacks,
     statistics,
+    tridiagonals,
 )  # fmt: skip
 from .table import RULES
 
 __all__ = [
     "RULES", "convolution", "einsum", "elementwise", "factorizations", "graphs", "indexing", "linalg", "methods",
     "orders", "polynomials", "products", "reductions", "running", "shapes", "solves", "stacks", "statistics",
+    "tridiagonals",
 ]  # fmt: skip
