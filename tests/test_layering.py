@@ -54,7 +54,7 @@ INSIDE = {
     ],
     "compiler": [
         "arena views program elementwise",
-        "simplify fuse loops checkpoints instructions",
+        "simplify fuse loops checkpoints instructions numbers",
         "clusters states table",
         "scalars distribute",
         "sums",

@@ -14,9 +14,8 @@
 
 #define FB_AXES 6          /* of an index space, after neighbouring axes were joined */
 #define FB_REGISTERS 240   /* at most */
-#define FB_SCALARS 1024    /* registers of a cluster of one element */
 
-/* d = op(a, b, c); below FB_FUNCTIONS stand the functions of functions.h. */
+/* d = op(a, b, c, e); below FB_FUNCTIONS stand the functions of functions.h. */
 enum fb_micro_opcode {
     FB_MOVE = FB_FUNCTIONS,
     FB_ADD, FB_SUB, FB_TIMES, FB_OVER,
@@ -30,15 +29,20 @@ enum fb_micro_opcode {
     FB_ISNAN, FB_ISINF, FB_ISFINITE, FB_SIGNBIT,
     FB_FLOOR, FB_CEIL, FB_RINT, FB_TRUNC,
     FB_POW, FB_ATAN2, FB_HYPOT, FB_COPYSIGN, FB_FMOD, FB_REMAINDER,
-    /* in programs of numbers: with the result of the operation before as one argument */
+    /* Of programs of numbers alone, x, y, z, w being those of a, b, c, e. */
+    FB_TIMES3,                          /* x y z */
+    FB_PRODUCTS_ADD, FB_PRODUCTS_SUB,   /* x y + z w, x y - z w */
+    /* The same as above with the result of the operation before in the place of one argument. */
     FB_TIMES_LAST, FB_ADD_LAST, FB_SUB_LAST, FB_SUB_LAST_FROM,
     FB_MULADD_LAST, FB_MULADD_TO_LAST, FB_MULSUB_LAST, FB_MULSUB_LAST_FROM, FB_SUBMUL_LAST, FB_SUBMUL_FROM_LAST,
     FB_OVER_LAST, FB_LAST_OVER, FB_NEG_LAST,
+    FB_OF_LAST,                         /* the function a */
+    FB_TIMES3_LAST, FB_PRODUCTS_ADD_LAST, FB_PRODUCTS_SUB_LAST, FB_PRODUCTS_SUB_LAST_FROM,
     FB_MICRO_OPCODES
 };
 
 typedef struct {
-    uint16_t op, d, a, b, c;
+    uint16_t op, d, a, b, c, e;
 } fb_micro;
 
 /* What an access does between memory and its register. */

@@ -162,22 +162,6 @@ static void NAME(start)(const fb_access *a, const int64_t *shape, int axis, REAL
             NAME(start)(a, shape, axis + 1, p);
 }
 
-/* A cluster of one element: registers are numbers. */
-static void NAME(cluster_of_one)(const fb_cluster *t, char *const *slots)
-{
-    REAL value[FB_SCALARS];
-    const fb_access *const last = t->accesses + t->n_direct + t->n_loads + t->n_stores;
-    for (const fb_access *a = t->accesses; a < last; a++) {
-        if (a->kind == FB_LOAD)
-            value[a->reg] = NAME(number_at)(a->type, slots[a->slot] + a->offset * fb_sizes[a->type]);
-    }
-    NAME(run_numbers)(t->ops, t->ops + t->n_ops, value);
-    for (const fb_access *a = t->accesses; a < last; a++) {
-        if (a->kind != FB_LOAD)
-            NAME(put_number)(a->type, value[a->reg], slots[a->slot] + a->offset * fb_sizes[a->type]);
-    }
-}
-
 enum { NAME(rows_axis) = FB_AXES - 2, NAME(columns_axis) = FB_AXES - 1 };
 
 INLINE char *NAME(start_of)(const fb_access *a, char *const *slots)
@@ -241,10 +225,6 @@ static void NAME(cluster_tiles)(const fb_cluster *t, char **base, REAL **reg)
 static void NAME(cluster)(const fb_cluster *t, char *const *slots)
 {
     const int64_t rows = t->shape[NAME(rows_axis)], columns = t->shape[NAME(columns_axis)];
-    if (t->outer * rows * columns == 1) {
-        NAME(cluster_of_one)(t, slots);
-        return;
-    }
     REAL *reg[FB_REGISTERS];
     char *base[FB_REGISTERS];
     const int is_one_tile = t->outer == 1 && rows == t->tile_rows && columns == t->tile_columns;

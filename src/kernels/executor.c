@@ -13,6 +13,7 @@ fb_blas fb_blas_table[FB_DTYPES];
 const fb_kernels *fb_kernel_table = fb_kernels_base;
 const fb_map (*fb_map_table)[FB_FUNCTIONS] = fb_maps_base;
 const fb_map (*fb_map_table_of_many)[FB_FUNCTIONS] = fb_maps_base;
+const fb_ones *fb_one_table = &fb_ones_base;
 const fb_cluster_runner *fb_cluster_table = fb_clusters_base;
 const fb_recurrence_runner *fb_recurrence_table = fb_recurrences_base;
 
@@ -25,6 +26,7 @@ const char *fb_choose_kernels(void)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         fb_kernel_table = fb_kernels_avx2;
         fb_map_table = fb_map_table_of_many = fb_maps_avx2;
+        fb_one_table = &fb_ones_avx2;
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
             fb_map_table_of_many = fb_maps_avx512;
         fb_cluster_table = fb_clusters_avx2;
@@ -248,8 +250,11 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **
 {
     for (int64_t at = start; at < count; at++) {
         const fb_instruction *t = code + at;
-        if (t->opcode == FB_CLUSTER) {
-            fb_cluster_table[t->dtype]((const fb_cluster *)t->detail, slots);
+        if (t->opcode == FB_CLUSTER || t->opcode == FB_RECURRENCE) {
+            if (t->opcode == FB_CLUSTER)
+                fb_cluster_table[t->dtype]((const fb_cluster *)t->detail, slots);
+            else
+                fb_recurrence_table[t->dtype]((const fb_recurrence *)t->detail, slots);
             *budget -= t->cost;
             if (*budget < 0)
                 return at + 1;
@@ -293,7 +298,6 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **
             }
             case FB_INNER: kernels->inner(t->m, t->n, VIEW(a), VIEW(b), VIEW(c), t->flags); break;
             case FB_FILL: kernels->fill(t->m, t->n, VIEW(c)); break;
-            case FB_RECURRENCE: fb_recurrence_table[t->dtype](t->detail, slots); break;
             case FB_CHOLESKY: done = cholesky(t, VIEW(c), size); break;
             case FB_TRIANGULAR: done = triangular(t, VIEW(a), VIEW(c), size); break;
             case FB_SOLVE: done = solve(t, VIEW(a), VIEW(c), VIEW(d)); break;

@@ -47,11 +47,19 @@ typedef void (*fb_map)(int64_t n, const void *x, void *y);
 
 typedef fb_map fb_maps[2][FB_FUNCTIONS]; /* [FB_F32, FB_F64] */
 
+/* The same of one number. */
+typedef struct {
+    float (*f32[FB_FUNCTIONS])(float);
+    double (*f64[FB_FUNCTIONS])(double);
+} fb_ones;
+
+extern const fb_ones fb_ones_base, fb_ones_avx2;
 extern const fb_maps fb_maps_base, fb_maps_avx2, fb_maps_avx512;
 
 /* Chosen once by fb_choose_kernels. The widest vectors pay where they are filled a few times. */
 static const int64_t fb_many[2] = {48, 16};
 extern const fb_map (*fb_map_table)[FB_FUNCTIONS], (*fb_map_table_of_many)[FB_FUNCTIONS];
+extern const fb_ones *fb_one_table;
 
 static inline void fb_run_map(int dtype, int function, int64_t n, const void *x, void *y)
 {

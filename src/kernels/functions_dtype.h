@@ -294,16 +294,20 @@ INLINE VECTOR NAME(arctan)(VECTOR x)
 }
 
 /* y = f(x). The last vector is loaded before anything is stored, so that it may overlap the one before even
- * where y is x. One element stays in a register. */
+ * where y is x. One number stays in a register. */
 #define MAP(f)                                                                   \
+    static inline REAL NAME(one_##f)(REAL x)                                            \
+    {                                                                            \
+        VECTOR one = ONE(x);                                                     \
+        one = NAME(f)(one);                                                      \
+        return LANE(one, 0);                                                     \
+    }                                                                            \
     static void NAME(map_##f)(int64_t n, const void *from, void *to)             \
     {                                                                            \
         const REAL *x = from;                                                    \
         REAL *y = to;                                                            \
         if (n == 1) {                                                            \
-            VECTOR one = ALL(*x);                                                \
-            one = NAME(f)(one);                                                  \
-            *y = LANE(one, 0);                                                   \
+            *y = NAME(one_##f)(*x);                                              \
         } else if (n >= LANES) {                                                 \
             const VECTOR last = LOAD(x + n - LANES);                             \
             for (int64_t i = 0; i < n - LANES; i += LANES)                       \
@@ -318,6 +322,7 @@ INLINE VECTOR NAME(arctan)(VECTOR x)
     }
 
 #define MAP_LIBM(name, f)                                                        \
+    static inline REAL NAME(one_##name)(REAL x) { return LIBM(f)(x); }                  \
     static void NAME(map_##name)(int64_t n, const void *from, void *to)          \
     {                                                                            \
         const REAL *x = from;                                                    \

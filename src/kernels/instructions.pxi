@@ -108,7 +108,7 @@ cdef fb_cluster *new_cluster(int dtype, tuple given) except NULL:
             access.strides[j] = strides[j]
     for i, line in enumerate(operations):
         op = t.ops + i
-        op.op, op.d, op.a, op.b, op.c = line
+        op.op, op.d, op.a, op.b, op.c, op.e = line
     for i, line in enumerate(registers):
         t.registers[i].slot, t.registers[i].offset = line
     return t
@@ -122,26 +122,29 @@ cdef void free_cluster(fb_cluster *t) noexcept:
 
 
 cdef fb_recurrence *new_recurrence(tuple given) except NULL:
-    """A recurrence from ``(length, first, rows, before, after, last, operations, carried)``."""
+    """A recurrence from ``(length, first, rows, before, after, last, steps, operations, carried)``."""
     cdef fb_recurrence *t
-    cdef fb_access *access
+    cdef fb_number *place
     cdef fb_micro *op
     cdef int i
-    length, first, rows, before, after, last, operations, carried = given
-    accesses = [*first, *rows, *before, *after, *last]
+    length, first, rows, before, after, last, steps, operations, carried = given
+    numbers = [*first, *rows, *before, *after, *last]
     t = <fb_recurrence *> allocated(1, sizeof(fb_recurrence))
     try:
-        t.accesses = <fb_access *> allocated(len(accesses), sizeof(fb_access))
+        t.numbers = <fb_number *> allocated(len(numbers), sizeof(fb_number))
+        t.steps = <int64_t *> allocated(len(steps), sizeof(int64_t))
         t.ops = <fb_micro *> allocated(len(operations), sizeof(fb_micro))
         t.carried = <fb_carried *> allocated(len(carried), sizeof(fb_carried))
         t.length, t.n_ops, t.n_carried = length, len(operations), len(carried)
         t.n_first, t.n_rows, t.n_before, t.n_after, t.n_last = map(len, (first, rows, before, after, last))
-        for i, line in enumerate(accesses):
-            access = t.accesses + i
-            access.slot, access.offset, access.strides[0], access.type, access.reg = line
+        for i, line in enumerate(numbers):
+            place = t.numbers + i
+            place.slot, place.offset, place.type, place.reg = line
+        for i, step in enumerate(steps):
+            t.steps[i] = step
         for i, line in enumerate(operations):
             op = t.ops + i
-            op.op, op.d, op.a, op.b, op.c = line
+            op.op, op.d, op.a, op.b, op.c, op.e = line
         for i, line in enumerate(carried):
             t.carried[i].to, t.carried[i].source = line
     except BaseException:
@@ -151,7 +154,8 @@ cdef fb_recurrence *new_recurrence(tuple given) except NULL:
 
 
 cdef void free_recurrence(fb_recurrence *t) noexcept:
-    free(t.accesses)
+    free(t.numbers)
+    free(t.steps)
     free(t.ops)
     free(t.carried)
     free(t)

@@ -13,6 +13,7 @@
 #define VBYTES 32
 #define TABLE fb_kernels_avx2
 #define MAPS fb_maps_avx2
+#define ONES fb_ones_avx2
 #include "kernels_impl.h"
 #if defined(__clang__)
 #pragma clang attribute pop

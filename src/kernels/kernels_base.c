@@ -6,4 +6,5 @@
 #endif
 #define TABLE fb_kernels_base
 #define MAPS fb_maps_base
+#define ONES fb_ones_base
 #include "kernels_impl.h"

@@ -2,7 +2,7 @@
  * and of functions_dtype.h, for the two real dtypes.
  *
  * Before including: VBYTES, the width of a vector register in bytes (0 where the compiler has no
- * vector extensions), MAPS and TABLE, the names of the resulting tables; without TABLE only the functions are made.
+ * vector extensions), MAPS, ONES and TABLE, the names of the resulting tables; without the last two only functions of arrays are made.
  */
 #include <float.h>
 #include <math.h>
@@ -20,10 +20,12 @@
 #define WIDTH (VBYTES / sizeof(REAL))
 #define MASK(comparison) ((WORDS)(comparison))
 #define LANE(x, l) (x)[l]
+#define ONE(x) {x}
 #else
 #define WIDTH 1
 #define MASK(comparison) ((WORD)-(int)(comparison))
 #define LANE(x, l) (x)
+#define ONE(x) x
 #endif
 #define LANES ((int64_t)WIDTH)
 #define LOAD(p) ((VECTOR) * (const NAME(unaligned) *)(p))
@@ -123,11 +125,15 @@
 const fb_kernels TABLE[FB_DTYPES] = {ENTRY(f32), ENTRY(f64), ENTRY(c64), ENTRY(c128)};
 #endif
 
-#define MAP_ENTRY(S)                                                                                          \
-    {                                                                                                         \
-        map_exp_##S, map_expm1_##S, map_log_##S, map_log1p_##S, map_tanh_##S, map_sigmoid_##S, map_softplus_##S, \
-            map_relu_##S, map_erf_##S, map_erfc_##S, map_ndtr_##S, map_sin_##S, map_cos_##S, map_sqrt_##S,     \
-            map_exp2_##S, map_log2_##S, map_log10_##S, map_tan_##S, map_sinh_##S, map_cosh_##S, map_arctan_##S, \
-            map_arcsin_##S, map_arccos_##S, map_arcsinh_##S, map_arccosh_##S, map_arctanh_##S, map_cbrt_##S    \
+#define FUNCTIONS(kind, S)                                                                                          \
+    {                                                                                                               \
+        kind##_exp_##S, kind##_expm1_##S, kind##_log_##S, kind##_log1p_##S, kind##_tanh_##S, kind##_sigmoid_##S,    \
+            kind##_softplus_##S, kind##_relu_##S, kind##_erf_##S, kind##_erfc_##S, kind##_ndtr_##S, kind##_sin_##S, \
+            kind##_cos_##S, kind##_sqrt_##S, kind##_exp2_##S, kind##_log2_##S, kind##_log10_##S, kind##_tan_##S,    \
+            kind##_sinh_##S, kind##_cosh_##S, kind##_arctan_##S, kind##_arcsin_##S, kind##_arccos_##S,              \
+            kind##_arcsinh_##S, kind##_arccosh_##S, kind##_arctanh_##S, kind##_cbrt_##S                             \
     }
-const fb_maps MAPS = {MAP_ENTRY(f32), MAP_ENTRY(f64)};
+const fb_maps MAPS = {FUNCTIONS(map, f32), FUNCTIONS(map, f64)};
+#ifdef ONES
+const fb_ones ONES = {FUNCTIONS(one, f32), FUNCTIONS(one, f64)};
+#endif

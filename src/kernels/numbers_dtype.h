@@ -52,21 +52,28 @@ INLINE REAL NAME(modulo)(REAL x, REAL y)
     X(FB_FMOD, LIBM(fmod)(x, y))                               \
     X(FB_REMAINDER, NAME(modulo)(x, y))
 
-/* The same with the result of the operation before, `last`, as one argument: it need not come back from memory. */
-#define CHAINED_OPERATIONS(X)            \
-    X(FB_TIMES_LAST, last *y)            \
-    X(FB_ADD_LAST, last + y)             \
-    X(FB_SUB_LAST, last - y)             \
-    X(FB_SUB_LAST_FROM, x - last)        \
-    X(FB_MULADD_LAST, last *y + z)       \
-    X(FB_MULADD_TO_LAST, x *y + last)    \
-    X(FB_MULSUB_LAST, last *y - z)       \
-    X(FB_MULSUB_LAST_FROM, x *y - last)  \
-    X(FB_SUBMUL_LAST, z - last * y)      \
-    X(FB_SUBMUL_FROM_LAST, last - x * y) \
-    X(FB_OVER_LAST, x / last)            \
-    X(FB_LAST_OVER, last / y)            \
-    X(FB_NEG_LAST, -last)
+/* Of numbers alone: w is that of e, `last` the result of the operation before, which need not come back from memory. */
+#define NUMBER_OPERATIONS(X)                   \
+    X(FB_TIMES3, x *y *z)                      \
+    X(FB_PRODUCTS_ADD, x *y + z * w)           \
+    X(FB_PRODUCTS_SUB, x *y - z * w)           \
+    X(FB_TIMES_LAST, last *y)                  \
+    X(FB_ADD_LAST, last + y)                   \
+    X(FB_SUB_LAST, last - y)                   \
+    X(FB_SUB_LAST_FROM, x - last)              \
+    X(FB_MULADD_LAST, last *y + z)             \
+    X(FB_MULADD_TO_LAST, x *y + last)          \
+    X(FB_MULSUB_LAST, last *y - z)             \
+    X(FB_MULSUB_LAST_FROM, x *y - last)        \
+    X(FB_SUBMUL_LAST, z - last * y)            \
+    X(FB_SUBMUL_FROM_LAST, last - x * y)       \
+    X(FB_OVER_LAST, x / last)                  \
+    X(FB_LAST_OVER, last / y)                  \
+    X(FB_NEG_LAST, -last)                      \
+    X(FB_TIMES3_LAST, last *y *z)              \
+    X(FB_PRODUCTS_ADD_LAST, last *y + z * w)   \
+    X(FB_PRODUCTS_SUB_LAST, last *y - z * w)   \
+    X(FB_PRODUCTS_SUB_LAST_FROM, x *y - last * w)
 
 /* the number at p, converted; most are of this dtype */
 INLINE REAL NAME(number_at)(int type, const char *p)
@@ -106,19 +113,18 @@ INLINE void NAME(run_numbers)(const fb_micro *op, const fb_micro *end, REAL *val
 #define ONE(code, expression)                                                       \
     case code: {                                                                    \
         OWN_CODE(op);                                                               \
-        const REAL x = value[op->a], y = value[op->b], z = value[op->c];            \
-        (void)x, (void)y, (void)z;                                                  \
+        const REAL x = value[op->a], y = value[op->b], z = value[op->c], w = value[op->e]; \
+        (void)x, (void)y, (void)z, (void)w;                                         \
         value[op->d] = last = (REAL)(expression);                                   \
         break;                                                                      \
     }
             MICRO_OPERATIONS(ONE)
-            CHAINED_OPERATIONS(ONE)
+            NUMBER_OPERATIONS(ONE)
 #undef ONE
-        default:
-            fb_map_table[DTYPE][op->op](1, value + op->a, value + op->d);
-            last = value[op->d];
+        case FB_OF_LAST: value[op->d] = last = fb_one_table->SUFFIX[op->a](last); break;
+        default: value[op->d] = last = fb_one_table->SUFFIX[op->op](value[op->a]);
         }
     }
 }
 
-#undef CHAINED_OPERATIONS
+#undef NUMBER_OPERATIONS

@@ -2,26 +2,23 @@
 
 static void NAME(recurrence)(const fb_recurrence *t, char *const *slots)
 {
-    REAL value[FB_SCALARS];
+    REAL value[FB_NUMBERS];
     char *at[FB_MOVING];
-    int64_t step[FB_MOVING];
-    const fb_access *const moving = t->accesses + t->n_first, *const end = moving + t->n_rows + t->n_before + t->n_after;
-    for (const fb_access *a = t->accesses; a < moving; a++)
-        value[a->reg] = NAME(number_at)(a->type, slots[a->slot] + a->offset * fb_sizes[a->type]);
-    for (const fb_access *a = moving; a < end; a++) {
-        at[a - moving] = slots[a->slot] + a->offset * fb_sizes[a->type];
-        step[a - moving] = a->strides[0] * fb_sizes[a->type];
-    }
+    const fb_number *const moving = t->numbers + t->n_first, *const results = moving + t->n_rows;
+    const fb_number *const after = results + t->n_before, *const end = after + t->n_after, *const last = end + t->n_last;
+    for (const fb_number *a = t->numbers; a < moving; a++)
+        value[a->reg] = NAME(number_at)(a->type, slots[a->slot] + a->offset);
+    for (const fb_number *a = moving; a < end; a++) at[a - moving] = slots[a->slot] + a->offset;
     for (int64_t i = 0; i < t->length; i++) {
         char **p = at;
-        const int64_t *s = step;
-        const fb_access *a = moving;
-        for (const fb_access *stop = a + t->n_rows; a < stop; a++, *p++ += *s++) value[a->reg] = NAME(number_at)(a->type, *p);
-        for (const fb_access *stop = a + t->n_before; a < stop; a++, *p++ += *s++) NAME(put_number)(a->type, value[a->reg], *p);
+        const int64_t *step = t->steps;
+        const fb_number *a = moving;
+        for (; a < results; a++, *p++ += *step++) value[a->reg] = NAME(number_at)(a->type, *p);
+        for (; a < after; a++, *p++ += *step++) NAME(put_number)(a->type, value[a->reg], *p);
         NAME(run_numbers)(t->ops, t->ops + t->n_ops, value);
-        for (; a < end; a++, *p++ += *s++) NAME(put_number)(a->type, value[a->reg], *p);
+        for (; a < end; a++, *p++ += *step++) NAME(put_number)(a->type, value[a->reg], *p);
         for (const fb_carried *c = t->carried, *stop = c + t->n_carried; c < stop; c++) value[c->to] = value[c->from];
     }
-    for (const fb_access *a = end, *stop = a + t->n_last; a < stop; a++)
-        NAME(put_number)(a->type, value[a->reg], slots[a->slot] + a->offset * fb_sizes[a->type]);
+    for (const fb_number *a = end; a < last; a++)
+        NAME(put_number)(a->type, value[a->reg], slots[a->slot] + a->offset);
 }

@@ -99,7 +99,7 @@ cdef extern from "functions.h" nogil:
 cdef extern from "cluster.h" nogil:
     int FB_AXES
     ctypedef struct fb_micro:
-        uint16_t op, d, a, b, c
+        uint16_t op, d, a, b, c, e
     ctypedef struct fb_access:
         int64_t slot, offset
         int64_t *strides
@@ -115,13 +115,18 @@ cdef extern from "cluster.h" nogil:
         fb_register *registers
 
 cdef extern from "recurrence.h" nogil:
+    ctypedef struct fb_number:
+        int64_t offset
+        int32_t slot
+        uint16_t type, reg
     ctypedef struct fb_carried:
         uint16_t to
         uint16_t source "from"
     ctypedef struct fb_recurrence:
         int64_t length
         int32_t n_first, n_rows, n_before, n_after, n_last, n_ops, n_carried
-        fb_access *accesses
+        fb_number *numbers
+        int64_t *steps
         fb_micro *ops
         fb_carried *carried
 

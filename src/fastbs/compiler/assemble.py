@@ -13,7 +13,7 @@ from .instructions import CALL, CLUSTER, FACTORED, KERNEL_DTYPES, LOOP, RECURREN
 from .loops import pruned
 from .lowering import Lowering
 from .program import from_nodes
-from .recurrences import FIRST, TIMES
+from .recurrences import AFTER, BEFORE, ROW, TIMES, time_of
 from .scalars import scalars
 from .simplify import common_subexpressions, simplify
 from .states import known_states
@@ -175,10 +175,11 @@ class Slots:
         self.scratch = self.part * (1 + max([code.part for code in clusters], default=0))
 
     def instruction(self, line):
-        detail = DETAILS[line.opcode](self, line.detail) if line.opcode in DETAILS else None
+        opcode = RECURRENCE if line.opcode == CLUSTER and line.detail.is_one else line.opcode
+        detail = DETAILS[opcode](self, line.detail) if opcode in DETAILS else None
         operands = [self.operand(given) for given in (line.a, line.b, line.c, line.d or line.c)]
         return (
-            line.opcode, line.dtype, line.flags, line.then, line.batch, line.m, line.n, line.k, line.alpha, line.beta,
+            opcode, line.dtype, line.flags, line.then, line.batch, line.m, line.n, line.k, line.alpha, line.beta,
             line.cost, *operands, detail,
         )  # fmt: skip
 
@@ -240,15 +241,14 @@ class Slots:
         return slot, start + view.offset, TYPES[view.dtype]
 
     def recurrence(self, code):
-        groups = {time: [] for time in TIMES}
+        groups, steps = {time: [] for time in TIMES}, []
         for a in code.accesses:
-            if a.kind == CONSTANT:
-                slot, offset, dtype = self.number(code, a)
-                groups[FIRST].append((slot, offset, 0, dtype, a.register))
-            else:
-                slot, offset, dtype = self.first_of(a.view)
-                groups[a.place].append((slot, offset, *(a.strides or (0,)), dtype, a.register))
-        return code.length, *groups.values(), code.operations, code.carried
+            slot, offset, dtype = self.number(code, a) if a.kind == CONSTANT else self.first_of(a.view)
+            size = (a.view.dtype if a.view else code.real).itemsize
+            groups[time_of(code, a)].append((slot, offset * size, dtype, a.register))
+        for time in (ROW, BEFORE, AFTER):
+            steps += [a.strides[0] * a.view.dtype.itemsize for a in code.accesses if time_of(code, a) == time]
+        return code.length, *groups.values(), steps, code.operations, code.carried
 
     def loop(self, code):
         state = self.first["moving"] + self.moving

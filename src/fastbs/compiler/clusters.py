@@ -6,18 +6,19 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .elementwise import COMMUTATIVE, COST, MICRO_OPS, line_of
+from .elementwise import COST, MICRO_OPS, line_of
 from .fuse import REDUCTIONS, is_alias
+from .numbers import NUMBERS, lines_of_numbers, with_more_products
 from .program import Step
 from .simplify import number
 from .views import View, merge
 
-__all__ = ["Access", "ClusterCode", "Writer", "cluster_code", "lines_of", "numbered", "with_products"]
+__all__ = ["Access", "ClusterCode", "Writer", "cluster_code", "numbered", "with_products"]
 
 LOAD, STORE, SUM, GREATEST, LEAST = range(5)  # as in cluster.h, and
 CONSTANT = -1  # a tile of one number
 SCRATCH, DIRECT, FIXED = range(3)  # places of registers: a fixed one is copied once, as it is the same for all tiles
-AXES, REGISTERS, SCALARS = 6, 240, 1024  # as in cluster.h
+AXES, REGISTERS = 6, 240  # as in cluster.h
 ROOM = 24576  # bytes of scratch for registers that do not lie in memory: they stay in the first-level cache
 LONGEST = 1024  # elements of a tile
 TYPES = {np.dtype(t): i for t, i in (("f4", 0), ("f8", 1), ("?", 4), ("i4", 5), ("i8", 6))}
@@ -55,6 +56,12 @@ class ClusterCode:
     cost: float
     names: list = field(default_factory=list)
     part: int = 0  # of those that run at the same time, each with scratch of its own
+    length = 1  # as of a recurrence, which one element is
+    carried = ()
+
+    @property
+    def is_one(self):
+        return math.prod(self.shape) == 1
 
 
 class Writer:
@@ -227,6 +234,8 @@ def with_products(operations, kept):
 
 def assign(code, is_one):
     """Physical registers and their buffers, the tile, and where each access meets memory."""
+    if is_one:
+        code.operations = with_more_products(code.operations, {a.register for a in code.accesses})
     last = {}
     for at, (_, _, arguments) in enumerate(code.operations):
         for a in arguments:
@@ -240,10 +249,10 @@ def assign(code, is_one):
             direct_store.setdefault(access.register, access)
     physical = numbered(code.operations, [a.register for a in code.accesses if a.kind < STORE], last, direct_store)
     count = len(set(physical.values()))
-    if max(count, len(code.accesses)) > (SCALARS if is_one else REGISTERS):
+    if max(count, len(code.accesses)) > (NUMBERS if is_one else REGISTERS):
         raise TooLarge
     code.registers = count
-    code.operations = lines_of(code.operations, physical, is_one)
+    code.operations = (lines_of_numbers if is_one else lines_of)(code.operations, physical)
     for access in code.accesses:
         access.register = physical[access.register]
     if is_one:
@@ -282,20 +291,10 @@ def numbered(operations, read, last, own, into=MappingProxyType({})):
     return physical
 
 
-def lines_of(operations, physical, are_numbers=False):
-    """``(micro operation, result, three arguments)`` on physical registers."""
-    lines, before = [], None
-    for name, register, arguments in operations:
-        d, found = physical[register], [physical[a] for a in arguments]
-        if are_numbers and before in found:
-            at = found.index(before)
-            if at == 1 and name in COMMUTATIVE:
-                found[0], found[1], at = found[1], found[0], 0
-            if (name, at) in MICRO_OPS:
-                name = name, at
-        lines.append((MICRO_OPS[name], d, *found, *(found[0],) * (3 - len(found))))
-        before = d
-    return lines
+def lines_of(operations, physical):
+    """``(micro operation, result, four arguments)`` on physical registers."""
+    lines = [(MICRO_OPS[name], physical[r], [physical[a] for a in arguments]) for name, r, arguments in operations]
+    return [(op, d, *found, *(found[0],) * (4 - len(found))) for op, d, found in lines]
 
 
 def choose_tile(code, direct_store):

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-__all__ = ["CHAINED", "COMMUTATIVE", "ELEMENTWISE", "MICRO_OPS", "is_elementwise", "line_of", "micro"]
+__all__ = ["ELEMENTWISE", "FUNCTIONS", "MICRO_OPS", "OF_LAST", "is_elementwise", "line_of", "micro"]
 
 # In the order of functions.h and cluster.h.
 FUNCTIONS = [
@@ -21,14 +21,16 @@ OPERATIONS = [
     "submul", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "xor", "not", "where", "isnan", "isinf", "isfinite",
     "signbit", "floor", "ceil", "rint", "trunc", "pow", "atan2", "hypot", "copysign", "fmod", "remainder",
 ]  # fmt: skip
-# The same with the result of the operation before as one argument, in programs of numbers: its place among the
-# arguments, where the others stay.
-CHAINED = [
+OF_LAST = "function of the result before"
+# Of programs of numbers alone: x y z, x y + z w, x y - z w, and the same with the result of the operation before as one
+# argument, by its place; functions of it.
+NUMBER_OPERATIONS = [
+    "times3", "products add", "products sub",
     ("times", 0), ("add", 0), ("sub", 0), ("sub", 1), ("muladd", 0), ("muladd", 2), ("mulsub", 0), ("mulsub", 2),
-    ("submul", 0), ("submul", 2), ("over", 1), ("over", 0), ("neg", 0),
+    ("submul", 0), ("submul", 2), ("over", 1), ("over", 0), ("neg", 0), OF_LAST,
+    ("times3", 0), ("products add", 0), ("products sub", 0), ("products sub", 2),
 ]  # fmt: skip
-COMMUTATIVE = {"times", "add", "muladd", "mulsub", "submul"}  # in the first two arguments
-MICRO_OPS = {name: i for i, name in enumerate([*FUNCTIONS, *OPERATIONS, *CHAINED])}
+MICRO_OPS = {name: i for i, name in enumerate([*FUNCTIONS, *OPERATIONS, *NUMBER_OPERATIONS])}
 # Rough flops of one element, for the choice of what releases the GIL.
 COST = dict.fromkeys(FUNCTIONS, 20.0) | {"pow": 60.0, "atan2": 40.0, "hypot": 20.0, "fmod": 40.0, "remainder": 40.0}
 

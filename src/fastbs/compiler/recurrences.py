@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .clusters import LOAD, SCALARS, STORE, TYPES, Access, Writer, lines_of, numbered, with_products
+from .clusters import CONSTANT, LOAD, STORE, TYPES, Access, Writer, numbered, with_products
 from .fuse import is_readable, reads_truth_or_reals, real_of
 from .instructions import KERNEL_DTYPES, RECURRENCE, Instruction
 from .loops import is_of_numbers
+from .numbers import NUMBERS, lines_of_numbers, with_more_products
 from .program import Step
 
-__all__ = ["FIRST", "TIMES", "lower_recurrence"]
+__all__ = ["AFTER", "BEFORE", "ROW", "TIMES", "lower_recurrence", "time_of"]
 
 # When an access meets memory: once in front of the loop, in each step as a load, as a store before anything is computed
 # or behind all, once behind the loop.
@@ -30,6 +31,13 @@ class RecurrenceCode:
     operations: list
     carried: list  # (state, next state) where these have two registers
     names: list = field(default_factory=list)
+
+
+def time_of(code, access):
+    """When an access meets memory: those of a cluster of one element are in front of it or behind it."""
+    if isinstance(code, RecurrenceCode) and access.kind != CONSTANT:
+        return access.place
+    return FIRST if access.kind <= LOAD else LAST
 
 
 def lower_recurrence(to, step):
@@ -89,7 +97,8 @@ def lower_recurrence(to, step):
         results.append(out)
     if sum(a.place in (ROW, BEFORE, AFTER) for a in accesses) > MOVING:
         return None
-    operations = with_products(writer.operations, {*following.values(), *[a.register for a in accesses]})
+    kept = {*following.values(), *[a.register for a in accesses]}
+    operations = with_more_products(with_products(writer.operations, kept), kept)
     code = RecurrenceCode(real, loop.length, [*accesses, *writer.constants.values()], operations, [])
     physical = assign(code, following)
     if physical is None:
@@ -129,9 +138,9 @@ def assign(code, following):
         into.setdefault(register, state)
     read = [a.register for a in code.accesses if a.kind != STORE]
     physical = numbered(code.operations, read, last, kept, into)
-    if max(physical.values(), default=0) >= SCALARS:
+    if max(physical.values(), default=0) >= NUMBERS:
         return None
-    code.operations = lines_of(code.operations, physical, True)
+    code.operations = lines_of_numbers(code.operations, physical)
     code.carried = [(physical[s], physical[r]) for s, r in following.items() if physical[s] != physical[r]]
     for access in code.accesses:
         access.register = physical[access.register]
