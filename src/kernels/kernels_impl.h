@@ -60,7 +60,8 @@
 #define PANEL_K 256 /* rows of a packed panel: at most 24 KB of stack */
 #define VECTORS 3   /* a register tile has up to 3 vectors of columns: */
 #define ROWS 4      /* and then 4 rows, */
-#define TALLEST 6   /* with fewer vectors 6 */
+#define TALLEST 6   /* with two 6, */
+#define MOST_ROWS 8 /* with one 8, which by themselves do not wait for their sums */
 #define BLOCK_M 128 /* rows of a that stay in the second cache, 256 KB with PANEL_K columns of float64 */
 #define NEAR 32768 /* bytes: the first cache */
 

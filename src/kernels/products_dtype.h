@@ -26,16 +26,22 @@ INLINE void NAME(tile)(const int rows, const int vectors, NAME(columns) panel, i
                        REAL *c, int64_t crs)
 {
     /* one vector: even and odd steps have sums of their own, since one would wait for itself */
-    VECTOR sum[TALLEST][VECTORS], odd[TALLEST];
+    VECTOR sum[MOST_ROWS][VECTORS], odd[MOST_ROWS];
     int64_t p = 0;
     for (int r = 0; r < rows; r++) {
         for (int v = 0; v < vectors; v++) sum[r][v] = (VECTOR){0};
         odd[r] = (VECTOR){0};
     }
-    for (; vectors == 1 && p + 2 <= k; p += 2, a += 2 * acs, b += 2 * brs) {
-        const VECTOR line = LOAD(b + b_last), next = LOAD(b + brs + b_last);
-        for (int r = 0; r < rows; r++) sum[r][0] += a[r * ars] * line;
-        for (int r = 0; r < rows; r++) odd[r] += a[r * ars + acs] * next;
+    if (vectors == 1 && rows <= TALLEST) { /* a pointer for each step: more strides would not fit into registers */
+        const REAL *next_a = a + acs, *y = b + b_last, *next_y = y + brs;
+        for (; p + 2 <= k; p += 2, a += 2 * acs, next_a += 2 * acs, y += 2 * brs, next_y += 2 * brs) {
+            const VECTOR line = LOAD(y), next = LOAD(next_y);
+            OWN_CODE(next_a);
+            OWN_CODE(next_y);
+            for (int r = 0; r < rows; r++) sum[r][0] += a[r * ars] * line;
+            for (int r = 0; r < rows; r++) odd[r] += next_a[r * ars] * next;
+        }
+        b = y - b_last;
     }
     for (; p < k; p++, a += acs, b += brs) {
         VECTOR line[VECTORS];
@@ -43,7 +49,7 @@ INLINE void NAME(tile)(const int rows, const int vectors, NAME(columns) panel, i
         for (int r = 0; r < rows; r++)
             for (int v = 0; v < vectors; v++) sum[r][v] += a[r * ars] * line[v];
     }
-    for (int r = 0; vectors == 1 && r < rows; r++) sum[r][0] += odd[r];
+    for (int r = 0; vectors == 1 && rows <= TALLEST && r < rows; r++) sum[r][0] += odd[r];
     if (alpha != 1)
         for (int r = 0; r < rows; r++)
             for (int v = 0; v < vectors; v++) sum[r][v] *= alpha;
@@ -73,7 +79,7 @@ INLINE void NAME(tile_of)(int64_t rows, NAME(columns) panel, int64_t k, REAL alp
         NAME(tile)(r, v, panel, k, alpha, a, ars, acs, b, brs, b_last, beta, d, c, crs);           \
         break;
     switch (8 * panel.vectors + rows) {
-        TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1)
+        TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1) TILE(7, 1) TILE(8, 1)
         TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
         TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3)
     }
@@ -115,7 +121,7 @@ INLINE void NAME(tiles_of_panel)(int64_t m, NAME(columns) panel, int64_t k, REAL
                                  int64_t acs, const REAL *b, int64_t brs, int64_t b_last, REAL beta, fb_view d,
                                  fb_view c)
 {
-    const int64_t most = panel.vectors == 3 ? ROWS : TALLEST;
+    const int64_t most = panel.vectors == 3 ? ROWS : panel.vectors == 2 ? TALLEST : MOST_ROWS;
     for (int64_t i = 0, left = (m + most - 1) / most; left > 0; left--) {
         const int64_t rows = (m - i) == left * most ? most : (int64_t)((uint32_t)(m - i) / (uint32_t)left);
         const fb_view addend = {d.rs, d.cs, (char *)ROW(d, i)};
