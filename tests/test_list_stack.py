@@ -164,6 +164,8 @@ def test_a_list_of_one_block():
         (lambda: fb.Bidiagonal.from_arrays([ONE, TWO], [TWO]), ShapeError, "off[0] must be (2, 1)"),
         (lambda: fb.Bidiagonal.from_arrays([ONE, TWO], [TWO], "U"), ShapeError, "off[0] must be (1, 2)"),
         (lambda: fb.Bidiagonal.from_arrays([ONE, TWO], []), ShapeError, "off must have 1 blocks"),
+        (lambda: fb.Bidiagonal.from_arrays([ONE, [[1], [2, 3]]], [TWO]), ShapeError, "diag[1] must be rectangular"),
+        (lambda: fb.Diagonal.from_arrays([ONE, [[1], [2, 3]]]), ShapeError, "diag[1] must be rectangular"),
         (lambda: fb.Diagonal.from_arrays([ONE, np.ones((2, 3))]), ShapeError, "diag[1] must be a square matrix"),
         (lambda: fb.Bidiagonal.from_arrays([ONE, TWO], [np.ones(2)]), ShapeError, "off[0] must be a matrix"),
         (lambda: fb.Diagonal.from_arrays([ONE, TWO], "x"), StructureError, "got 'x'"),

@@ -10,7 +10,16 @@ import numpy as np
 
 from .errors import DtypeError, ShapeError
 
-__all__ = ["as_array", "as_matrix", "check_out", "check_threads", "is_array", "is_scalar", "is_sparse"]
+__all__ = [
+    "as_array",
+    "as_matrix",
+    "check_out",
+    "check_threads",
+    "is_array",
+    "is_scalar",
+    "is_sparse",
+    "overlaps_itself",
+]
 
 KINDS = "biufcO"  # bool, integers, real, complex, and objects such as Fraction
 
@@ -91,3 +100,20 @@ def check_out(out, shape, dtype, where):
         raise DtypeError(f"{where}: out must be {dtype} because the result is; got {out.dtype}")
     if not out.flags.writeable:
         raise ValueError(f"{where}: out must be writeable because the result is written to it; got a read-only array")
+    if overlaps_itself(out):
+        raise ValueError(
+            f"{where}: out must have a place for each number because the result is written to it; got an array that "
+            f"overlaps itself, with strides {out.strides}"
+        )
+
+
+def overlaps_itself(x):
+    """Whether axes reach into one another, so that elements may share memory."""
+    if x.flags.c_contiguous:
+        return False
+    reach = x.itemsize
+    for step, n in sorted((abs(step), n) for step, n in zip(x.strides, x.shape, strict=True) if n != 1):
+        if step < reach and x.size:
+            return True
+        reach += (n - 1) * step
+    return False

@@ -7,9 +7,10 @@ upper. A subclass says what the couplings and the diagonal blocks are.
 import numpy as np
 
 from ._trace import Traced
-from .arguments import as_array, check_out, check_threads
+from .arguments import as_array, check_out, check_threads, overlaps_itself
 from .errors import ShapeError, SingularError
-from .stack import TRIANGLES, check_entries, into, kernel_array, kernel_dtype, refuse_out, same
+from .parts import in_parts
+from .stack import TRIANGLES, check_entries, into, kernel_array, kernel_dtype, refuse_out, refuse_threads, same
 
 __all__ = ["BlockRows"]
 
@@ -54,6 +55,11 @@ class BlockRows:
 
     # What subclasses say
 
+    @property
+    def elements(self):
+        """About how many numbers all blocks have."""
+        raise NotImplementedError
+
     def couplings(self, i):
         """``(j, k, O)`` of what row i has off the diagonal: an array that meets the block rows j to k - 1."""
         raise NotImplementedError
@@ -72,21 +78,22 @@ class BlockRows:
 
     def solve(self, b, out=None, overwrite_b=False, threads=1):
         check_threads(threads, f"{self.where}.solve")
-        return self._checked(b, out, overwrite_b, solve=True)
+        return self._checked(b, out, overwrite_b, threads, solve=True)
 
     def multiply(self, b, out=None):
-        return self._checked(b, out, False, solve=False)
+        return self._checked(b, out, False, 1, solve=False)
 
-    def _checked(self, b, out, overwrite_b, solve):
+    def _checked(self, b, out, overwrite_b, threads, solve):
         where = f"{self.where}.{'solve' if solve else '__matmul__'}: b"
         if isinstance(b, (list, tuple)):
-            return self._entries(b, out, solve, where)
+            return self._entries(b, out, threads, solve, where)
         b = as_array(b, where)
         shape = self.flat_shape(b.shape)
         if shape is None:
             raise ShapeError(f"{where} must be {self._forms()} because {self._because()}; got {b.shape}")
         if self.is_traced or type(b) is Traced:
             refuse_out(out, "traced values are not overwritten", where)
+            refuse_threads(threads, where)
             X = np.reshape(b, shape)
             return np.reshape(self._traced_solve(X) if solve else self._product(X), b.shape)
         dtype = kernel_dtype(np.result_type(self.dtype, b.dtype), b, where)
@@ -96,21 +103,21 @@ class BlockRows:
             real = dtype.char.lower()
             parts = np.array(b, dtype, order="C").reshape(shape[0], -1 if b.size else 0).view(real)
             op = self.as_dtype(real)
-            x = op._solve_in_place(parts) if solve else op._product(parts)
+            x = op._columns_in_place(parts, threads) if solve else op._product(parts)
             return into(out, np.ascontiguousarray(x).view(dtype).reshape(b.shape))
         op = self.as_dtype(dtype)
         if not solve:
             return into(out, op._product(b.reshape(shape).astype(dtype, copy=False)).reshape(b.shape))
-        if out is None and overwrite_b and b.dtype == dtype and b.flags.writeable:
+        if out is None and overwrite_b and b.dtype == dtype and b.flags.writeable and not overlaps_itself(b):
             out = b
         x = np.array(kernel_array(b, where), dtype, order="K") if out is None else out
         if x is not b and out is not None:
             x[...] = b
         flat = x.reshape(shape)
-        solved = op._solve_in_place(flat)
+        solved = op._columns_in_place(flat, threads)
         return x if np.may_share_memory(flat, x) else into(x, solved.reshape(x.shape))
 
-    def _entries(self, b, out, solve, where):
+    def _entries(self, b, out, threads, solve, where):
         """A block vector, None for zero; what comes before anything nonzero stays None."""
         check_entries(b, self.n, out, where)
         given = {i: as_array(x, f"{where}: entry {i}") for i, x in enumerate(b) if x is not None}
@@ -126,7 +133,7 @@ class BlockRows:
                 )
         dtype = np.result_type(*(entry.dtype for entry in given.values()))
         parts = [given[i] if i in given else np.zeros((size, *tail), dtype) for i, size in enumerate(self.sizes)]
-        x = self._checked(np.concatenate(parts), None, False, solve)
+        x = self._checked(np.concatenate(parts), None, False, threads, solve)
         reached = range(max(given) + 1) if self.upper else range(min(given), self.n)
         return [x[self.rows(i)] if i in reached else None for i in range(self.n)]
 
@@ -148,6 +155,13 @@ class BlockRows:
             return f"there are {self.n} blocks of {self.m} rows"
         sizes = ", ".join(map(str, self.sizes[:8])) + (", ..." if self.n > 8 else "")
         return f"there are {self.n} blocks of {sizes} rows"
+
+    def _columns_in_place(self, x, threads):
+        """x (N, ...) becomes A^-1 x, some columns on each thread."""
+        if threads == 1 or x.ndim == 1:
+            return self._solve_in_place(x)
+        in_parts(lambda own: self._solve_in_place(x[:, own]), x.shape[1], self.elements * x.shape[1], threads)
+        return x
 
     def _solve_in_place(self, x):
         """x (N, ...) becomes A^-1 x."""

@@ -53,6 +53,10 @@ class DenseStack(BlockRows):
     def __reduce__(self):
         return DenseStack, (self.A, self.sizes, self.upper, self.kind, self.where, self.conj, self.kept)
 
+    @property
+    def elements(self):
+        return self.A.size // 2
+
     def conjugated(self):
         if self.dtype.kind != "c":
             return self

@@ -16,7 +16,10 @@ def is_listed(*given):
     lists = [x for x in given if x is not None]
     if not lists or not all(isinstance(x, (list, tuple)) for x in lists):
         return False
-    shapes = {tuple(block.shape) if is_array(block) else np.shape(block) for x in lists for block in x}
+    try:
+        shapes = {tuple(block.shape) if is_array(block) else np.shape(block) for x in lists for block in x}
+    except ValueError:  # one is ragged, and will be refused by its name
+        return True
     if shapes and not all(lists):  # one block, and none beside it
         return True
     return len(shapes) > 1 or any(len(set(shape)) > 1 for shape in shapes)
@@ -76,6 +79,10 @@ class ListStack(BlockRows):
 
     def __reduce__(self):
         return ListStack, (self.on, self.off, self.sizes, self.upper, self.kind, self.where, self.conj)
+
+    @property
+    def elements(self):
+        return sum(m * m for m in self.sizes) + sum(X.size for X in self.off or ())
 
     def conjugated(self):
         if self.dtype.kind != "c":

@@ -48,6 +48,10 @@ class SparseStack(BlockRows):
             self.place, self.upper, self.where, self.conj if conj is None else conj,
         )  # fmt: skip
 
+    @property
+    def elements(self):
+        return self.data.size
+
     def conjugated(self):
         return self._with(conj=not self.conj) if self.dtype.kind == "c" else self
 

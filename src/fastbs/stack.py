@@ -5,15 +5,15 @@ used in place with whatever strides they have, so that transposes are views.
 """
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from . import _blocks
 from ._blocks import Sweep
 from ._trace import Traced, record
-from .arguments import as_array, check_out, check_threads
+from .arguments import as_array, check_out, check_threads, overlaps_itself
 from .errors import DtypeError, ShapeError, StructureError
+from .parts import in_parts
 
 __all__ = ["DIAGONALS", "Stack", "kernel_array", "stacked_solve"]
 
@@ -189,6 +189,7 @@ class Stack:
             )
         if self.is_traced or type(b) is Traced:
             refuse_out(out, "traced values are not overwritten", where)
+            refuse_threads(threads, where)
             X = np.reshape(b, core)
             return np.reshape(self._traced_solve(X) if solve else self._traced_product(X), b.shape)
         dtype = kernel_dtype(np.result_type(self.dtype, b.dtype), b, where)
@@ -200,7 +201,7 @@ class Stack:
             return into(out, self.as_dtype(real)._any(parts, threads, solve).view(dtype).reshape(b.shape))
         kept = kernel_array(b, where).astype(dtype, copy=False)
         stack = self.as_dtype(dtype)
-        if overwrite_b and kept is b and out is None and b.flags.writeable:
+        if overwrite_b and kept is b and out is None and b.flags.writeable and not overlaps_itself(b):
             out = b
         if out is not None and (out is b or not np.may_share_memory(out, b)):
             x = stack._any(kept, threads, solve, out if out.shape == kept.shape else None)
@@ -220,23 +221,20 @@ class Stack:
         """Systems, or else columns, in parts."""
         b = b.reshape(self.core_shape(b.shape))
         x = out.reshape(b.shape)  # a view wherever there is one
-        axis = 0 if self.batch else b.ndim - 1
-        count = b.shape[axis]
-        cuts = [count * k // threads for k in range(threads + 1)]
 
-        def part(k):
-            own = slice(cuts[k], cuts[k + 1])
+        def part(own):
             if self.batch:
-                arrays = (None if a is None else a[own] for a in (self.diag, self.off, self.pivots))
-                diag, off, pivots = arrays
-                stack = Stack(diag, off, self.upper, self.kind, self.where, self.conj, pivots)
-                stack.solve(b[own], x[own])
+                self.systems(own).solve(b[own], x[own])
             else:
                 self.solve(b[..., own], x[..., own])
 
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(part, [k for k in range(threads) if cuts[k] < cuts[k + 1]]))
+        in_parts(part, b.shape[0 if self.batch else -1], 2 * b.size * self.m, threads)
         return out if np.may_share_memory(x, out) else into(out, x.reshape(out.shape))
+
+    def systems(self, own):
+        """Some of a batch."""
+        diag, off, pivots = (None if a is None else a[own] for a in (self.diag, self.off, self.pivots))
+        return Stack(diag, off, self.upper, self.kind, self.where, self.conj, pivots)
 
     def _entries(self, b, out, threads, solve, where):
         """A block vector, None for zero; what comes before anything nonzero stays None."""
@@ -412,6 +410,13 @@ def check_entries(b, n, out, where):
 def refuse_out(out, reason, where):
     if out is not None:
         raise DtypeError(f"{where}: out must be None because {reason}; got an array")
+
+
+def refuse_threads(threads, where):
+    if threads != 1:
+        raise ValueError(
+            f"{where}: threads must be 1 because traced values are solved with in one step; got threads={threads}"
+        )
 
 
 def into(out, x):

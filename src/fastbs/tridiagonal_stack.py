@@ -7,6 +7,7 @@ import numpy as np
 from ._blocks import Tridiagonals
 from ._trace import Traced, record
 from .errors import SingularError
+from .parts import in_parts
 from .stack import Stack, run_nothing
 
 __all__ = [
@@ -31,7 +32,7 @@ class TridiagonalStack:
         self.first, self.second, self.sweep, self.positive = first, second, sweep, positive
 
     @classmethod
-    def of_arrays(cls, diag, lower, upper, where, dtype=None):
+    def of_arrays(cls, diag, lower, upper, where, dtype=None, threads=1):
         """The factors in the dtype of the arrays or a wider one; `upper` is None for positive definite systems."""
         given = [x for x in (diag, lower, upper) if x is not None]
         dtype = np.result_type(*(x.dtype for x in given)) if dtype is None else dtype
@@ -44,7 +45,8 @@ class TridiagonalStack:
             *(None if x is None else x.reshape(math.prod(batch), *x.shape[len(batch) :]) for x in arrays),
             f"{where}.solve",
         )
-        sweep.factor()
+        systems = math.prod(batch)
+        in_parts(lambda own: sweep.factor(own.start, own.stop), systems, 3 * diag.size * m, threads)
         beside = beside[..., : max(n - 1, 0), :, :]
         if positive:
             first = Stack(factors, beside, False, "lower", where)

@@ -235,7 +235,7 @@ cdef class Sweep:
                                        cnp.PyArray_IS_F_CONTIGUOUS(given) and not cnp.PyArray_IS_C_CONTIGUOUS(given))
         elif out is b and not multiply:
             result = given
-            if not cnp.PyArray_ISWRITEABLE(given):
+            if not cnp.PyArray_ISWRITEABLE(given) or overlaps_itself(given):
                 return None
         else:
             if not cnp.PyArray_CheckExact(out) or cnp.PyArray_TYPE(<cnp.ndarray> out) != self.typenum:
@@ -243,7 +243,7 @@ cdef class Sweep:
             result = <cnp.ndarray> out
             if not cnp.PyArray_SAMESHAPE(given, result) or not is_plain(result):
                 return None
-            if not cnp.PyArray_ISWRITEABLE(result) or may_overlap(given, result):
+            if not cnp.PyArray_ISWRITEABLE(result) or may_overlap(given, result) or overlaps_itself(result):
                 return None
         if not self.set_columns(&A.x, &lanes.x, &r, result):
             return None
@@ -401,6 +401,30 @@ cdef class Sweep:
                 PyErr_CheckSignals()
         finally:
             release(space)
+
+
+cdef bint overlaps_itself(cnp.ndarray x) noexcept:
+    """Whether axes reach into one another: from the smallest stride on, each must pass what the ones before reach."""
+    cdef int a, least, ndim = cnp.PyArray_NDIM(x)
+    cdef cnp.npy_intp step, n, before = -1, reach = cnp.PyArray_ITEMSIZE(x), smallest
+    if cnp.PyArray_IS_C_CONTIGUOUS(x):
+        return False
+    for _ in range(ndim):
+        least = -1
+        smallest = 0
+        for a in range(ndim):
+            step, n = abs(cnp.PyArray_STRIDE(x, a)), cnp.PyArray_DIM(x, a)
+            if n != 1 and step > before and (least < 0 or step < smallest):
+                least, smallest = a, step
+            elif n != 1 and least >= 0 and step == smallest:
+                return True
+        if least < 0:
+            return False
+        if smallest < reach:
+            return True
+        reach += (cnp.PyArray_DIM(x, least) - 1) * smallest
+        before = smallest
+    return False
 
 
 cdef bint may_overlap(cnp.ndarray x, cnp.ndarray y) noexcept:

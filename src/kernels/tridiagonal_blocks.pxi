@@ -116,8 +116,8 @@ cdef class Tridiagonals:
         """The blocks between two looks for Ctrl-C."""
         return max(1, <int64_t> (BUDGET / (5.0 * self.m * self.m * self.m)))
 
-    def factor(self):
-        """Fill `factors`, `beside` and `pivots`."""
+    def factor(self, int64_t first, int64_t last):
+        """Fill `factors`, `beside` and `pivots` of the systems first to last."""
         cdef const fb_block_kernels *kernels = fb_choose_blocks(self.element)
         cdef int64_t s, at, stop, singular = 0, step = self.chunk()
         cdef void *block
@@ -125,7 +125,7 @@ cdef class Tridiagonals:
             return
         block = allocate(fb_workspace(self.m) + 64)
         try:
-            for s in range(self.systems):
+            for s in range(first, last):
                 at = 0
                 while at < self.n:
                     stop = min(self.n, at + step)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy import ndarray
 
-from ..arguments import is_scalar
+from ..arguments import check_threads, is_scalar
 from ..backslash import adjoint_rows
 from ..display import draw, html
 from ..errors import ShapeError, StructureError
@@ -355,6 +355,12 @@ class BlockMatrix(Operator):
                 return x
         if stack is not None and not isinstance(b, Operator):
             return stack.solve(b, out, overwrite_b, threads)
+        if threads != 1:
+            check_threads(threads, f"{type(self).__name__}.solve")
+            raise StructureError(
+                f"{type(self).__name__}.solve: threads must be 1 because parts of arrays run on threads, and blocks or "
+                f"the right side are no array; got threads={threads}"
+            )
         return self.inverse().solve(b, out)
 
     def logdet(self):

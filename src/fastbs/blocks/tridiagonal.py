@@ -5,6 +5,7 @@ import functools
 import numpy as np
 
 from .._trace import Traced
+from ..arguments import check_threads
 from ..errors import ShapeError, StructureError
 from ..operator import Operator
 from ..operators import Left
@@ -164,14 +165,15 @@ class Tridiagonal(BlockMatrix):
             return self.inverse() @ b
         if self.is_traced:
             return TracedTridiagonal(self.diag, self.lower, self.upper, "Tridiagonal").solve(b, out, False, threads)
-        return self._factors(dtype_of_result(self.dtype, b)).solve(b, out, overwrite_b, threads)
+        check_threads(threads, "Tridiagonal.solve")
+        return self._factors(dtype_of_result(self.dtype, b), threads).solve(b, out, overwrite_b, threads)
 
     @property
     def is_traced(self):
         return any(type(x) is Traced for x in (self.diag, self.lower, self.upper))
 
-    def _factors(self, dtype=None):
-        return TridiagonalStack.of_arrays(self.diag, self.lower, self.upper, "Tridiagonal", dtype)
+    def _factors(self, dtype=None, threads=1):
+        return TridiagonalStack.of_arrays(self.diag, self.lower, self.upper, "Tridiagonal", dtype, threads)
 
     def logdet(self):
         """(sign, log|det|), as `numpy.linalg.slogdet`, of each system of a batch."""
