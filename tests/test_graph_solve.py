@@ -92,6 +92,18 @@ def test_is_the_inverse_of_I_minus_Lt(n):
     np.testing.assert_allclose(fb.backslash(graph, b), graph.solve(b))
 
 
+@pytest.mark.parametrize(("n", "edges"), [(250_000, 400_000), (1500, 1_100_000)])
+def test_plans_of_many_windows_and_of_many_edges(n, edges):
+    rng = np.random.default_rng(15)
+    Lt = random_csr(rng, n, edges)
+    Lt.data *= 2 * n / edges
+    graph, b = fb.Graph(Lt), rng.standard_normal(n)
+    planned = fb.factorize(graph)
+    np.testing.assert_allclose(planned.solve(b), graph.solve(b), rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(planned.T.solve(b), graph.T.solve(b), rtol=1e-10, atol=1e-10)
+    assert planned.T.solve(b, "max-plus").max() == graph.T.solve(b, "max-plus").max()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("order", ["forward", "backward", "auto"])
 def test_path_weights_equal_the_level_by_level_specification(kind, order):

@@ -125,7 +125,7 @@ class Graph:
     H = T
 
     def planned(self) -> "Graph":
-        """The same with rows sorted by level and degree, which `factorize` makes for many solves."""
+        """The same with edges sorted by windows of nodes and level, which `factorize` makes for many solves."""
         return _turned((*self._parts[:5], True), self._push)
 
     def to_scipy(self) -> Any:

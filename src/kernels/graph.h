@@ -21,23 +21,26 @@ typedef struct {
     const void *order;            /* (nodes,) a topological order, or NULL for 0, 1, 2, ... */
 } fb_graph;
 
-/* `count` nodes in a row with `degree` edges each. */
+/* Edges from one window of the topological order into one stretch of heads. */
 typedef struct {
-    int64_t count, degree;
-} fb_run;
+    int64_t tail, head; /* the first node of either, numbered in topological order */
+    int64_t edges;
+} fb_block;
 
-/* The rows of a graph in an order in which equal degrees stand together, so that no loop length is guessed. */
+/* The edges of a graph in an order in which x[tail] += w x[head], one after the other, solves (I - Lt) x = b, and
+ * backwards x[head] += w x[tail] the transposed system. Windows of tails stand from the last to the first, small
+ * enough to stay in a near cache; for each, heads run down through memory. No node and no degree is read, and
+ * there is no loop over the edges of a node whose length would be guessed. */
 typedef struct {
-    int64_t nodes, edges, runs;
-    fb_run *run;
-    void *node;    /* (nodes,) the node of each row, numbered in topological order */
-    void *head;    /* (edges,) likewise */
-    void *weights; /* (edges,) */
+    int64_t nodes, edges, window, blocks; /* window: nodes in one, but fewer in the first */
+    fb_block *block;                      /* (blocks,) at least one a window */
+    uint32_t *ends;                       /* (edges,) counted from the block's: tail + 2^16 head */
+    void *weights;                        /* (edges,) */
 } fb_plan;
 
-/* Where a planned sweep stands: the next run, row and edge. */
+/* Where a planned sweep stands: the next block and edge. */
 typedef struct {
-    int64_t run, row, edge;
+    int64_t block, edge;
 } fb_cursor;
 
 /* Sweeps of one dtype, index type and semiring, over r columns; b and x (nodes, r) may be the same array. */
@@ -45,16 +48,24 @@ typedef struct {
     /* Positions start to stop, counted from the end of the order for pull. Push wants x = b at the start. */
     void (*pull)(const fb_graph *g, int64_t start, int64_t stop, int64_t r, const void *b, void *x);
     void (*push)(const fb_graph *g, int64_t start, int64_t stop, int64_t r, void *x);
-    /* About `budget` edges times columns from the cursor on; push goes from the end and wants x = b. */
-    void (*pull_planned)(const fb_plan *p, fb_cursor *at, int64_t budget, int64_t r, const void *b, void *x);
-    void (*push_planned)(const fb_plan *p, fb_cursor *at, int64_t budget, int64_t r, void *x);
 } fb_sweeps;
 
-extern const fb_sweeps fb_sweeps_base[FB_REALS][FB_INDICES][FB_SEMIRINGS];
-extern const fb_sweeps fb_sweeps_avx2[FB_REALS][FB_INDICES][FB_SEMIRINGS];
+/* The same for plans: about `budget` edges times columns from the cursor on; push goes from the end. */
+typedef struct {
+    void (*pull)(const fb_plan *p, fb_cursor *at, int64_t budget, int64_t r, const void *b, void *x);
+    void (*push)(const fb_plan *p, fb_cursor *at, int64_t budget, int64_t r, void *x);
+} fb_planned_sweeps;
+
+/* All of one instruction set. */
+typedef struct {
+    fb_sweeps given[FB_REALS][FB_INDICES][FB_SEMIRINGS];
+    fb_planned_sweeps planned[FB_REALS][FB_SEMIRINGS];
+} fb_sweep_table;
+
+extern const fb_sweep_table fb_sweeps_base, fb_sweeps_avx2;
 
 /* The sweeps of this CPU. */
-const fb_sweeps *fb_choose_sweeps(int real, int index, int semiring);
+const fb_sweep_table *fb_choose_sweeps(void);
 
 enum fb_structure { FB_BAD_INDPTR = -2, FB_BAD_INDEX = -1, FB_ANY_ORDER = 0, FB_IN_ORDER = 1 };
 

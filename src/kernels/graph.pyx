@@ -19,19 +19,23 @@ cdef extern from "graph.h" nogil:
         const void *weights
         const void *order
     ctypedef struct fb_plan:
-        int64_t nodes, edges, runs
+        int64_t nodes, edges, blocks
     ctypedef struct fb_cursor:
-        int64_t run, row, edge
+        int64_t block, edge
     ctypedef struct fb_sweeps:
         void (*pull)(const fb_graph *, int64_t, int64_t, int64_t, const void *, void *) noexcept nogil
         void (*push)(const fb_graph *, int64_t, int64_t, int64_t, void *) noexcept nogil
-        void (*pull_planned)(const fb_plan *, fb_cursor *, int64_t, int64_t, const void *, void *) noexcept nogil
-        void (*push_planned)(const fb_plan *, fb_cursor *, int64_t, int64_t, void *) noexcept nogil
+    ctypedef struct fb_planned_sweeps:
+        void (*pull)(const fb_plan *, fb_cursor *, int64_t, int64_t, const void *, void *) noexcept nogil
+        void (*push)(const fb_plan *, fb_cursor *, int64_t, int64_t, void *) noexcept nogil
+    ctypedef struct fb_sweep_table:
+        fb_sweeps given[2][2][4]
+        fb_planned_sweeps planned[2][4]
     ctypedef struct fb_kahn:
         int64_t edge, next, found
         void *waiting
         void *order
-    const fb_sweeps *fb_choose_sweeps(int real, int index, int semiring)
+    const fb_sweep_table *fb_choose_sweeps()
     int fb_check_structure(int index, int64_t nodes, int64_t edges, const void *indptr, const void *indices)
     int fb_all_finite(int real, int64_t count, const void *x)
     int fb_kahn_step(int index, int64_t nodes, int64_t edges, const void *indptr, const void *indices, int64_t budget,
@@ -125,7 +129,7 @@ cdef class Sweeper:
 
     cdef int sweep(self, bint push, int semiring, int64_t r, const void *b, void *x) except -1:
         """x = (I - Lt)^-1 b, or with the transpose; b and x (n, r) may be the same."""
-        cdef const fb_sweeps *sweeps = fb_choose_sweeps(self.real, self.index, semiring)
+        cdef const fb_sweeps *sweeps = &fb_choose_sweeps().given[self.real][self.index][semiring]
         cdef int64_t n = self.graph.nodes, work = (n + self.graph.edges) * r, at = 0, stop, step
         if push and b != x:
             with nogil:
@@ -181,7 +185,7 @@ cdef class Sweeper:
 
 
 cdef class PlannedSweeper(Sweeper):
-    """The same with the rows sorted once: half the time a sweep, for a copy of the graph."""
+    """The same with the edges sorted once: half the time a sweep, for a copy of the graph."""
 
     cdef fb_plan plan
 
@@ -219,23 +223,22 @@ cdef class PlannedSweeper(Sweeper):
         return 0
 
     cdef int sweep_rows(self, bint push, int semiring, int64_t r, const void *b, void *x) except -1:
-        cdef const fb_sweeps *sweeps = fb_choose_sweeps(self.real, self.index, semiring)
+        cdef const fb_planned_sweeps *sweeps = &fb_choose_sweeps().planned[self.real][semiring]
         cdef fb_cursor at
-        at.run = self.plan.runs if push else 0
-        at.row = self.plan.nodes if push else 0
+        at.block = self.plan.blocks if push else 0
         at.edge = self.plan.edges if push else 0
         if (self.plan.nodes + self.plan.edges) * r <= SMALL:
             if push:
-                sweeps.push_planned(&self.plan, &at, BUDGET, r, x)
+                sweeps.push(&self.plan, &at, BUDGET, r, x)
             else:
-                sweeps.pull_planned(&self.plan, &at, BUDGET, r, b, x)
+                sweeps.pull(&self.plan, &at, BUDGET, r, b, x)
             return 0
-        while at.run > 0 if push else at.run < self.plan.runs:
+        while at.block > 0 if push else at.block < self.plan.blocks:
             with nogil:
                 if push:
-                    sweeps.push_planned(&self.plan, &at, BUDGET, r, x)
+                    sweeps.push(&self.plan, &at, BUDGET, r, x)
                 else:
-                    sweeps.pull_planned(&self.plan, &at, BUDGET, r, b, x)
+                    sweeps.pull(&self.plan, &at, BUDGET, r, b, x)
             PyErr_CheckSignals()
         return 0
 

@@ -1,13 +1,14 @@
-/* All sweeps of one instruction set: the template of graph_sweep.h for two dtypes, two index types and four
- * semirings. Before including: TABLE, the name of the resulting table.
+/* All sweeps of one instruction set: the templates of graph_sweep.h for two dtypes, two index types and four
+ * semirings, and of graph_planned.h without the index types. Before including: TABLE, the name of the resulting table.
  */
 #include <math.h>
 
 #include "graph.h"
 
-#define PASTE_(a, b, c, d) a##_##b##_##c##_##d
-#define PASTE(a, b, c, d) PASTE_(a, b, c, d)
-#define NAME(f) PASTE(f, SEMIRING, REAL_SUFFIX, INDEX)
+#define PASTE3_(a, b, c) a##_##b##_##c
+#define PASTE4_(a, b, c, d) a##_##b##_##c##_##d
+#define PASTE3(a, b, c) PASTE3_(a, b, c)
+#define PASTE4(a, b, c, d) PASTE4_(a, b, c, d)
 
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
@@ -34,29 +35,23 @@ INLINE double log_add(double x, double y)
 
 #define REAL float
 #define REAL_SUFFIX f32
-#define INDEX int32_t
 #include "graph_semirings.h"
-#undef INDEX
-#define INDEX int64_t
-#include "graph_semirings.h"
-#undef INDEX
 #undef REAL
 #undef REAL_SUFFIX
 
 #define REAL double
 #define REAL_SUFFIX f64
-#define INDEX int32_t
 #include "graph_semirings.h"
-#undef INDEX
-#define INDEX int64_t
-#include "graph_semirings.h"
-#undef INDEX
 #undef REAL
 #undef REAL_SUFFIX
 
-#define SWEEPS(S, R, I) {pull_##S##_##R##_##I, push_##S##_##R##_##I, pull_planned_##S##_##R##_##I, push_planned_##S##_##R##_##I}
-#define EACH_SEMIRING(R, I) {SWEEPS(sum_product, R, I), SWEEPS(max_plus, R, I), SWEEPS(min_plus, R, I), SWEEPS(log_sum_exp, R, I)}
-const fb_sweeps TABLE[FB_REALS][FB_INDICES][FB_SEMIRINGS] = {
-    {EACH_SEMIRING(f32, int32_t), EACH_SEMIRING(f32, int64_t)},
-    {EACH_SEMIRING(f64, int32_t), EACH_SEMIRING(f64, int64_t)},
+#define GIVEN(S, R, I) {pull_##S##_##R##_##I, push_##S##_##R##_##I}
+#define PLANNED(S, R) {pull_planned_##S##_##R, push_planned_##S##_##R}
+#define EACH_SEMIRING(sweeps, ...)                                                                                  \
+    {sweeps(sum_product, __VA_ARGS__), sweeps(max_plus, __VA_ARGS__), sweeps(min_plus, __VA_ARGS__),                \
+     sweeps(log_sum_exp, __VA_ARGS__)}
+const fb_sweep_table TABLE = {
+    {{EACH_SEMIRING(GIVEN, f32, int32_t), EACH_SEMIRING(GIVEN, f32, int64_t)},
+     {EACH_SEMIRING(GIVEN, f64, int32_t), EACH_SEMIRING(GIVEN, f64, int64_t)}},
+    {EACH_SEMIRING(PLANNED, f32), EACH_SEMIRING(PLANNED, f64)},
 };

@@ -1,8 +1,8 @@
-/* The sweeps of one dtype and index type in every semiring. */
+/* The sweeps of one dtype, REAL, in every semiring. */
 #define SEMIRING sum_product
 #define TIMES(w, x) ((w) * (x))
 #define PLUS(x, y) ((x) + (y))
-#include "graph_sweep.h"
+#include "graph_indices.h"
 #undef SEMIRING
 #undef TIMES
 #undef PLUS
@@ -11,19 +11,19 @@
 
 #define SEMIRING max_plus
 #define PLUS(x, y) LARGER(x, y)
-#include "graph_sweep.h"
+#include "graph_indices.h"
 #undef SEMIRING
 #undef PLUS
 
 #define SEMIRING min_plus
 #define PLUS(x, y) SMALLER(x, y)
-#include "graph_sweep.h"
+#include "graph_indices.h"
 #undef SEMIRING
 #undef PLUS
 
 #define SEMIRING log_sum_exp
 #define PLUS(x, y) ((REAL)log_add(x, y))
-#include "graph_sweep.h"
+#include "graph_indices.h"
 #undef SEMIRING
 #undef PLUS
 

@@ -5,8 +5,8 @@
 
 #include "graph.h"
 
-#define WINDOW 2048 /* nodes: x and b of a window lie in the first level cache */
-#define MANY 9      /* edges: longer rows are loops */
+#define STRETCH 65536 /* heads that 16 bits count, and the most tails */
+#define MANY 1048576  /* edges of one block: between two blocks a sweep may be interrupted */
 
 #if defined(__GNUC__)
 #define PREFETCH(p) __builtin_prefetch(p)
@@ -33,6 +33,31 @@ void fb_release(void *block)
     free(block);
 }
 
+/* Nodes of a window. What is read of all later nodes grows with the number of windows, the cache that one needs
+ * with its size; the root balances them, 48 is measured. */
+static int64_t window_of(int64_t nodes)
+{
+    const int64_t window = (int64_t)(48 * sqrt((double)nodes)) + 1;
+    return window < STRETCH ? window : STRETCH;
+}
+
+/* An edge while a plan is made: where its weight stands, and its place in the two sorts. */
+typedef struct {
+    int64_t edge, group;
+    uint32_t ends;
+} item;
+
+/* Stable: by group if `grouped`, else by head, the greatest first. `place` (groups + 1,) is scratch. */
+static void sort_items(int grouped, int64_t count, int64_t groups, const item *items, int64_t *place, item *sorted)
+{
+#define GROUP(k) (grouped ? items[k].group : groups - 1 - (int64_t)(items[k].ends >> 16))
+    memset(place, 0, (groups + 1) * sizeof(int64_t));
+    for (int64_t k = 0; k < count; k++) place[GROUP(k) + 1]++;
+    for (int64_t g = 0; g < groups; g++) place[g + 1] += place[g];
+    for (int64_t k = 0; k < count; k++) sorted[place[GROUP(k)]++] = items[k];
+#undef GROUP
+}
+
 #define PASTE_(a, b) a##_##b
 #define PASTE(a, b) PASTE_(a, b)
 #define NAME(f) PASTE(f, INDEX)
@@ -44,14 +69,14 @@ void fb_release(void *block)
 #include "graph_structure.h"
 #undef INDEX
 
-const fb_sweeps *fb_choose_sweeps(int real, int index, int semiring)
+const fb_sweep_table *fb_choose_sweeps(void)
 {
 #if defined(__GNUC__) && defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &fb_sweeps_avx2[real][index][semiring];
+        return &fb_sweeps_avx2;
 #endif
-    return &fb_sweeps_base[real][index][semiring];
+    return &fb_sweeps_base;
 }
 
 int fb_check_structure(int index, int64_t nodes, int64_t edges, const void *indptr, const void *indices)
@@ -74,9 +99,8 @@ int fb_make_plan(int real, int index, const fb_graph *g, fb_plan *plan)
 
 void fb_free_plan(fb_plan *plan)
 {
-    fb_release(plan->run);
-    fb_release(plan->node);
-    fb_release(plan->head);
+    fb_release(plan->block);
+    fb_release(plan->ends);
     fb_release(plan->weights);
 }
 

@@ -57,82 +57,82 @@ static int NAME(kahn_step)(int64_t nodes, int64_t edges, const INDEX *indptr, co
     return next < found;
 }
 
-/* Rows sorted by window of the order, level inside the window, and degree: b and x are then read almost in
- * order, and a window's few levels give long runs. Every second level has its degrees downwards, so that two
- * levels meet in one run. */
+/* Windows from the last to the first. The edges to later windows come first, by their heads downwards; those
+ * inside the window then go by the level of their tails, so that no edge waits for the one before, and by heads. */
 static int NAME(make_plan)(int real, const fb_graph *g, fb_plan *plan)
 {
-    const int64_t n = g->nodes, size = real == FB_FLOAT32 ? 4 : 8;
+    const int64_t n = g->nodes, size = real == FB_FLOAT32 ? 4 : 8, window = window_of(n);
     const INDEX *indptr = g->indptr, *indices = g->indices, *order = g->order;
-    INDEX *node = fb_allocate(n, sizeof(INDEX)), *head = fb_allocate(g->edges, sizeof(INDEX));
+    int64_t most = 0, blocks = 0, at = 0, edge = 0; /* most: edges of a window */
+    for (int64_t stop = n; stop > 0; stop -= window) {
+        int64_t count = 0;
+        for (int64_t k = stop > window ? stop - window : 0; k < stop; k++) {
+            const int64_t i = order ? order[k] : k;
+            count += indptr[i + 1] - indptr[i];
+        }
+        const int64_t stretches = (n - stop + STRETCH - 1) / STRETCH;
+        most = count > most ? count : most;
+        blocks += (count < stretches ? count : stretches) + count / MANY + 1;
+    }
+    const int64_t groups = (n + STRETCH - 1) / STRETCH + window;
     INDEX *position = order ? fb_allocate(n, sizeof(INDEX)) : NULL; /* of a node in the order */
+    item *items = fb_allocate(most, sizeof(*items)), *sorted = fb_allocate(most, sizeof(*sorted));
+    int64_t *place = fb_allocate(groups > STRETCH ? groups + 1 : STRETCH + 1, sizeof(int64_t));
+    int64_t *level = fb_allocate(window, sizeof(int64_t));
+    fb_block *block = fb_allocate(blocks, sizeof(*block));
+    uint32_t *ends = fb_allocate(g->edges, sizeof(*ends));
     char *weights = fb_allocate(g->edges, size);
-    fb_run *run = NULL;
-    int64_t row = 0, edge = 0, runs = 0;
-    int16_t level[WINDOW], code[WINDOW];
-    int64_t place[WINDOW + 1];
-    INDEX sorted[WINDOW];
-    if (!node || !head || !weights || (order && !position))
-        goto no_memory;
-    if (order)
+    const int failed = !items || !sorted || !place || !level || !block || !ends || !weights || (order && !position);
+    if (!failed && order)
         for (int64_t k = 0; k < n; k++) position[order[k]] = (INDEX)k;
-    for (int64_t stop = n; stop > 0;) {
-        const int64_t start = stop > WINDOW ? stop - WINDOW : 0, count = stop - start;
-        int16_t highest = 0;
-        for (int64_t k = count; k-- > 0;) { /* the edges of the longest path inside the window */
-            const int64_t i = order ? order[start + k] : start + k, degree = indptr[i + 1] - indptr[i];
-            int16_t own = 0;
-            for (int64_t e = indptr[i]; e < indptr[i + 1]; e++) {
-                const int64_t p = order ? position[indices[e]] : indices[e];
-                if (p < stop && level[p - start] >= own)
-                    own = (int16_t)(level[p - start] + 1);
+    for (int64_t stop = n; !failed && stop > 0; stop -= window) {
+        const int64_t start = stop > window ? stop - window : 0, stretches = (n - stop + STRETCH - 1) / STRETCH;
+        int64_t count = 0, highest = 0;
+        for (int64_t k = stop; k-- > start;) { /* level: the edges of the longest path inside the window */
+            const int64_t i = order ? order[k] : k, first = count;
+            int64_t own = 0;
+            for (int64_t e = indptr[i]; e < indptr[i + 1]; e++, count++) {
+                const int64_t j = order ? position[indices[e]] : indices[e];
+                const int64_t stretch = (j - stop) / STRETCH, head = j < stop ? j - start : (j - stop) % STRETCH;
+                if (j < stop && level[j - start] >= own)
+                    own = level[j - start] + 1;
+                items[count] = (item){e, j < stop ? -1 : stretches - 1 - stretch,
+                                            (uint32_t)(k - start) | (uint32_t)head << 16};
             }
-            level[k] = own;
+            level[k - start] = own;
             highest = own > highest ? own : highest;
-            code[k] = (int16_t)(degree > MANY ? MANY : degree);
-            if (own & 1)
-                code[k] = (int16_t)(MANY - code[k]);
+            for (int64_t e = first; e < count; e++)
+                if (items[e].group < 0)
+                    items[e].group = stretches + own;
         }
-        /* two stable counting sorts: by code, then by level */
-        memset(place, 0, sizeof(place));
-        for (int64_t k = 0; k < count; k++) place[code[k] + 1]++;
-        for (int64_t c = 0; c < MANY; c++) place[c + 1] += place[c];
-        for (int64_t k = 0; k < count; k++) sorted[place[code[k]]++] = (INDEX)k;
-        memset(place, 0, sizeof(place));
-        for (int64_t k = 0; k < count; k++) place[level[k] + 1]++;
-        for (int64_t c = 0; c < highest; c++) place[c + 1] += place[c];
-        for (int64_t k = 0; k < count; k++) node[row + place[level[sorted[k]]]++] = (INDEX)(start + sorted[k]);
-        for (int64_t k = 0; k < count; k++, row++) {
-            const int64_t i = order ? order[node[row]] : node[row], degree = indptr[i + 1] - indptr[i];
-            if (row == 0 || k == 0 || degree != run[runs - 1].degree) {
-                if ((runs & (runs - 1)) == 0) { /* full at every power of two */
-                    fb_run *longer = fb_allocate(runs ? 2 * runs : 1, sizeof(fb_run));
-                    if (!longer)
-                        goto no_memory;
-                    if (run)
-                        memcpy(longer, run, runs * sizeof(fb_run));
-                    fb_release(run);
-                    run = longer;
-                }
-                run[runs++] = (fb_run){0, degree};
+        sort_items(0, count, n < STRETCH ? n : STRETCH, items, place, sorted);
+        sort_items(1, count, stretches + highest + 1, sorted, place, items);
+        int64_t head = -1;
+        for (int64_t k = 0; k <= count; k++) {
+            const int64_t group = k < count ? items[k].group : stretches;
+            const int64_t base = group < stretches ? stop + (stretches - 1 - group) * STRETCH : start;
+            if (base != head || (k < count && block[at - 1].edges == MANY))
+                block[at++] = (fb_block){start, head = base, 0};
+            if (k < count) {
+                block[at - 1].edges++;
+                ends[edge] = items[k].ends;
+                memcpy(weights + edge++ * size, (const char *)g->weights + items[k].edge * size, size);
             }
-            run[runs - 1].count++;
-            for (int64_t e = indptr[i]; e < indptr[i + 1]; e++, edge++)
-                head[edge] = order ? position[indices[e]] : indices[e];
-            memcpy(weights + (edge - degree) * size, (const char *)g->weights + indptr[i] * size, degree * size);
         }
-        stop = start;
     }
     fb_release(position);
-    *plan = (fb_plan){n, g->edges, runs, run, node, head, weights};
+    fb_release(items);
+    fb_release(sorted);
+    fb_release(place);
+    fb_release(level);
+    if (failed) {
+        fb_release(block);
+        fb_release(ends);
+        fb_release(weights);
+        return -1;
+    }
+    *plan = (fb_plan){n, g->edges, window, at, block, ends, weights};
     return 0;
-no_memory:
-    fb_release(node);
-    fb_release(head);
-    fb_release(position);
-    fb_release(weights);
-    fb_release(run);
-    return -1;
 }
 
 #define ROWS(REAL, target, source)                                                                                  \

@@ -90,7 +90,7 @@ def factorize(A, invert=False):
 
     Parameters
     ----------
-    A : block matrix, operator, array, as for `backslash`, or Graph, whose rows are sorted by level and degree
+    A : block matrix, operator, array, as for `backslash`, or Graph, whose edges are sorted for near caches
     invert : bool
         Keep explicit inverses of matrix blocks instead of their factors: faster to apply, and accurate only
         for well-conditioned blocks (the backward error grows with their condition number).
