@@ -89,15 +89,22 @@ cdef class Plan:
 
     cdef object build(self, tuple pattern, list results):
         cdef int kind = <int> pattern[0]
-        cdef int i
+        cdef Py_ssize_t i, count = len(pattern) - 1
+        cdef object made, part
         if kind == RESULT:
             return results[<int> pattern[1]]
         if kind == VALUE:
             return pattern[1]
-        if kind == TUPLE:
-            return tuple([self.build(<tuple> pattern[i], results) for i in range(1, len(pattern))])
-        if kind == LIST:
-            return [self.build(<tuple> pattern[i], results) for i in range(1, len(pattern))]
+        if kind == TUPLE or kind == LIST:  # at their length from the start: growing takes longer than all else
+            made = PyTuple_New(count) if kind == TUPLE else PyList_New(count)
+            for i in range(count):
+                part = self.build(<tuple> pattern[i + 1], results)
+                Py_INCREF(part)  # the container takes the reference
+                if kind == TUPLE:
+                    PyTuple_SET_ITEM(made, i, part)
+                else:
+                    PyList_SET_ITEM(made, i, part)
+            return made
         if kind == DICT:
             return {key: self.build(<tuple> pattern[i + 2], results) for i, key in enumerate(<tuple> pattern[1])}
         return pattern[1](pattern[2], [self.build(<tuple> pattern[i], results) for i in range(3, len(pattern))])
@@ -106,7 +113,7 @@ cdef class Plan:
         """The results for these arguments, or MISS."""
         cdef Tape tape = self.tape
         cdef char **slots = tape.acquire()
-        cdef list results = [], held = []
+        cdef list results = [None] * tape.n_outputs, held = []
         cdef cnp.ndarray out, block = tape.new_block()
         cdef int i
         try:
@@ -117,11 +124,10 @@ cdef class Plan:
             for i in range(tape.n_outputs):
                 if tape.layouts[tape.n_inputs + i].ndim == 0:
                     slots[tape.n_inputs + i] = tape.number_place(slots, i)
-                    results.append(None)
                 else:
                     out = tape.new_result(i, block)
                     slots[tape.n_inputs + i] = <char *> cnp.PyArray_DATA(out)
-                    results.append(out)
+                    results[i] = out
             tape.execute(slots)
             for i in range(tape.n_outputs):
                 if tape.layouts[tape.n_inputs + i].ndim == 0:

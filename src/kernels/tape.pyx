@@ -7,8 +7,10 @@ one tape at a time.
 """
 
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 cimport cython
 from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint16_t, uintptr_t
@@ -213,6 +215,7 @@ cdef class Tape:
     cdef void *idle                 # workspaces not in use, each points to the next
     cdef cnp.npy_intp shared        # bytes of all results in one block of memory; 0 where each has its own
     cdef FlatArrays blocks
+    cdef list dtypes                # of the results
     cdef cnp.npy_intp *place_of     # of each result in the block
     cdef readonly double cost       # flops
     cdef readonly object report
@@ -409,11 +412,13 @@ cdef class Tape:
         cdef int i, j, arrays = 0
         cdef cnp.npy_intp size
         cdef Layout *layout
+        self.dtypes = []
         for i in range(self.n_outputs):
             layout = &self.layouts[self.n_inputs + i]
             size = layout.itemsize
             for j in range(layout.ndim):
                 size *= layout.shape[j]
+            self.dtypes.append(cnp.PyArray_DescrFromType(layout.typenum))
             self.place_of[i] = self.shared
             if layout.ndim > 0:
                 self.shared += (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
@@ -434,7 +439,7 @@ cdef class Tape:
         if block is None:
             return self.new_output(i)
         start = (<uintptr_t> cnp.PyArray_DATA(block) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-        dtype = cnp.PyArray_DescrFromType(layout.typenum)
+        dtype = self.dtypes[i]
         Py_INCREF(dtype)
         result = PyArray_NewFromDescr(<PyTypeObject *> cnp.ndarray, dtype, layout.ndim, layout.shape, NULL,
                                       <char *> start + self.place_of[i], cnp.NPY_ARRAY_CARRAY, NULL)
