@@ -224,6 +224,10 @@ static int64_t NAME2(lu)(int64_t m, const void *a, int64_t rs, int64_t cs, void 
     case 8: return NAME2(lu_of)(8, a, rs, cs, f, pivots);
     }
 #endif
+#if FOURS
+    if (m > 8 && m <= MOST_LU && PASTE(fours_lu, DTYPE)(m, a, rs, cs, f, pivots))
+        return 0;
+#endif
     return NAME2(lu_of)(m, a, rs, cs, f, pivots);
 }
 

@@ -424,5 +424,6 @@ static int64_t NAME(solve)(const fb_system *A, int64_t start, int64_t stop, void
     }
     return 0;
 }
+#include "blocks_lu.h"
 #undef FOUR
 #undef SHUFFLE

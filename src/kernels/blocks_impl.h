@@ -34,6 +34,7 @@ enum { IS_UNIT, DIVIDED, RECIPROCALS };
 
 #define PANEL 64 /* columns of a triangle at a time */
 #define MOST_FOURS 128 /* rows of blocks that are solved with four rows at a time */
+#define MOST_LU 32     /* rows of blocks that are factorized in vectors: a row is named by five bits */
 #define UNROLL _Pragma("GCC unroll 8")
 
 #define REAL float
