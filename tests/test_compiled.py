@@ -10,6 +10,7 @@ import sys
 import threading
 import warnings
 import weakref
+from collections import OrderedDict, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -236,6 +237,61 @@ def test_nesting_is_kept():
     assert_allclose(again[0].a, 3 * y)
 
 
+DICTS = {
+    "dict": dict,
+    "ordered dict": OrderedDict,
+    "default dict": lambda parts: defaultdict(list, parts),
+    "inside of a named tuple": lambda parts: Pair(dict(parts), 1.0),
+}
+
+
+@pytest.mark.parametrize("make", DICTS.values(), ids=DICTS.keys())
+def test_the_order_of_keys_counts(make):
+    def f(p, X):
+        for W in (p.a if isinstance(p, Pair) else p).values():
+            X = np.tanh(W @ X)
+        return X
+
+    compiled = fb.compile(f)
+    for keys in ("ab", "ba", "ab"):
+        p = make([(key, A if key == "a" else B) for key in keys])
+        assert_allclose(compiled(p, A), f(p, A), rtol=1e-13)
+    assert len(compiled.plans) == 2
+
+
+def test_keys_that_are_numbers():
+    compiled = fb.compile(lambda p: sum(k * v for k, v in p.items()))
+    for p in ({2: x}, {2: x, 3: y, 4: x}, {2: x, 3: y, 5: x}, {1: x}, {True: y}, {1.0: x}):
+        assert_allclose(compiled(p), sum(k * v for k, v in p.items()))
+    assert len(compiled.plans) == 6
+
+
+def test_arguments_may_be_replaced_while_a_plan_runs():
+    big, is_made = [np.full(300_000, 1.0)], False
+
+    def replacing(x):
+        if is_made:
+            big[0] = None
+        return x
+
+    replacing = fb.rule(replacing, lambda y, x: [fb.Identity()])
+    compiled = fb.compile(lambda big, x: (replacing(x), np.sum(np.tanh(big[0]))))
+    compiled(big, x)
+    is_made = True
+    for _ in range(3):
+        big[0] = np.full(300_000, 1.0)
+        assert_allclose(compiled(big, x)[1], 300_000 * np.tanh(1.0))
+
+
+def test_numbers_that_are_arrays_are_captured_by_value():
+    s = np.array(2.0)
+    compiled = fb.compile(lambda x: (s, s * x))
+    compiled(x)
+    s[...] = 3.0
+    assert compiled(x)[0] == 2.0
+    assert_allclose(compiled(x)[1], 2 * x)
+
+
 def test_results_are_new_each_time():
     f = fb.compile(lambda x: (x, np.ones(2), x[1:]))
     first, second = f(x), f(x)
@@ -305,6 +361,15 @@ def test_bound_functions_write_to_out():
     value, flat = bound()
     assert flat is out
     assert_allclose((value, *out), (np.sum(x), *2 * x))
+
+
+def test_bound_functions_hold_their_arrays():
+    parameters = [np.full(100_000, 1.0)], {"b": np.full(100_000, 2.0)}
+    bound = fb.compile(lambda p, q: p[0] + q["b"]).bind(*parameters)
+    parameters[0][0] = parameters[1]["b"] = None
+    others = [np.full(100_000, 7.0) for _ in range(4)]
+    assert np.all(bound() == 3.0)
+    assert len(others) == 4
 
 
 HOLDERS = {  # and how to see the array again

@@ -222,7 +222,7 @@ def traced_program(f, signature):
         elif type(y) is Traced:
             raise TraceError("compile: a result must not belong to another trace because the tape cannot compute it")
         else:
-            kept.append((KIND["value"], y))
+            kept.append((KIND["value"], y[()] if isinstance(y, np.ndarray) else y))
     order = steps([y for y in outputs if not isinstance(y, np.ndarray)])
     return from_nodes(inputs, outputs, order), results_pattern(structure[0], kept)
 

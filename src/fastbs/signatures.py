@@ -1,5 +1,7 @@
 """What two calls must have in common to share a plan, and the patterns that the plan compares arguments with."""
 
+import contextlib
+
 import numpy as np
 import optree
 
@@ -80,8 +82,13 @@ class Signature:
         return [leaf_layout(leaf) for leaf in self.leaves]
 
 
+# Dicts whose keys come in another order have another structure, because a function may go through them.
+ORDERED = contextlib.ExitStack()
+ORDERED.enter_context(optree.dict_insertion_ordered(True, namespace="fastbs"))
+
+
 def flatten(value):
-    return optree.tree_flatten(value, none_is_leaf=True)
+    return optree.tree_flatten(value, none_is_leaf=True, namespace="fastbs")
 
 
 def unflatten(structure, parts):
@@ -89,10 +96,19 @@ def unflatten(structure, parts):
 
 
 def hashable(pattern):
-    """A pattern whose static values count with their types: 1 and True are different."""
-    if pattern[0] == KIND["static"]:
-        return pattern[0], type(pattern[1]), pattern[1]
-    return tuple([hashable(part) if isinstance(part, tuple) and part and part[0] in NAME else part for part in pattern])
+    """A pattern whose static values and keys count with their types: 1 and True are different."""
+    kind, *parts = pattern
+    if kind == KIND["static"]:
+        return kind, type(parts[0]), parts[0]
+    if kind in (KIND["array"], KIND["number"]):
+        return pattern
+    if kind == KIND["dict"]:
+        keys, *parts = parts
+        return kind, keys, *map(type, keys), *map(hashable, parts)
+    if kind == KIND["tree"]:
+        _, structure, *parts = parts
+        return kind, structure, *map(hashable, parts)
+    return kind, *map(hashable, parts)
 
 
 def leaf_key(leaf):

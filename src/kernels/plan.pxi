@@ -28,13 +28,18 @@ cdef class Plan:
 
     cdef readonly Tape tape
     cdef readonly tuple arguments, keywords, results
+    cdef bint lets_others_run  # before its end, who may take arrays out of lists and dicts among the arguments
 
     def __cinit__(self, Tape tape, tuple arguments, tuple keywords, tuple results):
         self.tape = tape
         self.arguments, self.keywords, self.results = arguments, keywords, results
+        self.lets_others_run = tape.cost >= SMALL or len(tape.calls) > 0 or has_tree(arguments) or has_tree(keywords)
 
-    cdef bint fill(self, tuple pattern, object value, char **slots, list held) except -1:
-        """Point the slots to the arrays of an argument; False if it has another signature."""
+    cdef bint fill(self, tuple pattern, object value, char **slots, list held, bint hold) except -1:
+        """Point the slots to the arrays of an argument; False if it has another signature.
+
+        Copies of arrays are held, and on demand what lists and dicts have in them now.
+        """
         cdef int kind = <int> pattern[0]
         cdef int i
         cdef Tape tape = self.tape
@@ -59,31 +64,42 @@ cdef class Plan:
             if type(value) is not tuple or len(<tuple> value) != len(pattern) - 1:
                 return False
             for i in range(len(<tuple> value)):
-                if not self.fill(<tuple> pattern[i + 1], <object> (<tuple> value)[i], slots, held):
+                if not self.fill(<tuple> pattern[i + 1], <object> (<tuple> value)[i], slots, held, hold):
                     return False
             return True
         if kind == LIST:
             if type(value) is not list or len(<list> value) != len(pattern) - 1:
                 return False
+            if hold:
+                value = (<list> value)[:]
+                held.append(value)
             for i in range(len(<list> value)):
-                if not self.fill(<tuple> pattern[i + 1], <object> (<list> value)[i], slots, held):
+                if not self.fill(<tuple> pattern[i + 1], <object> (<list> value)[i], slots, held, hold):
                     return False
             return True
         if kind == STATIC:
-            return type(value) is type(pattern[1]) and value == pattern[1]
+            return value is pattern[1] or (type(value) is type(pattern[1]) and value == pattern[1])
         if kind == DICT:
             if type(value) is not dict or len(<dict> value) != len(pattern) - 2:
                 return False
-            for i, key in enumerate(<tuple> pattern[1]):
-                part = (<dict> value).get(key, MISS)
-                if part is MISS or not self.fill(<tuple> pattern[i + 2], part, slots, held):
+            if hold:
+                value = (<dict> value).copy()
+                held.append(value)
+            i = 0
+            for key, part in (<dict> value).items():  # their order counts: the function may go through them
+                if not same_key(key, <object> (<tuple> pattern[1])[i]):
                     return False
+                if not self.fill(<tuple> pattern[i + 2], part, slots, held, hold):
+                    return False
+                i += 1
             return True
         parts, structure = pattern[1](value)
         if structure != pattern[2]:
             return False
+        if hold:
+            held.append(parts)
         for i, part in enumerate(parts):
-            if not self.fill(<tuple> pattern[i + 3], part, slots, held):
+            if not self.fill(<tuple> pattern[i + 3], part, slots, held, hold):
                 return False
         return True
 
@@ -117,9 +133,11 @@ cdef class Plan:
         cdef cnp.ndarray out, block = tape.new_block()
         cdef int i
         try:
-            if not self.fill(self.arguments, arguments, slots, held):
+            if not self.fill(self.arguments, arguments, slots, held, self.lets_others_run):
                 return MISS
-            if (keywords or len(self.keywords) > 2) and not self.fill(self.keywords, keywords, slots, held):
+            if (keywords or len(self.keywords) > 2) and not self.fill(
+                self.keywords, keywords, slots, held, self.lets_others_run
+            ):
                 return MISS
             for i in range(tape.n_outputs):
                 if tape.layouts[tape.n_inputs + i].ndim == 0:
@@ -135,6 +153,20 @@ cdef class Plan:
         finally:
             tape.release(slots)
         return self.build(self.results, results)
+
+
+cdef inline bint same_key(object a, object b) except -1:
+    return a is b or (type(a) is type(b) and a == b)
+
+
+cdef bint has_tree(tuple pattern) except -1:
+    # whether Python code takes a container apart
+    if pattern[0] not in (TUPLE, LIST, DICT):
+        return pattern[0] == TREE
+    for part in pattern[2 if pattern[0] == DICT else 1:]:
+        if has_tree(<tuple> part):
+            return True
+    return False
 
 
 cdef object in_layout(cnp.ndarray array, const Layout *layout):
@@ -201,9 +233,9 @@ cdef class BoundPlan:
         self.offset_of = <cnp.npy_intp *> calloc(tape.n_outputs + 1, sizeof(cnp.npy_intp))
         if self.fixed == NULL or self.offset_of == NULL:
             raise MemoryError("BoundPlan: no memory for the pointers")
-        if not plan.fill(plan.arguments, arguments, self.fixed, self.held):
+        if not plan.fill(plan.arguments, arguments, self.fixed, self.held, True):
             raise ValueError("BoundPlan: the arguments do not have the signature of the plan")
-        if not plan.fill(plan.keywords, keywords, self.fixed, self.held):
+        if not plan.fill(plan.keywords, keywords, self.fixed, self.held, True):
             raise ValueError("BoundPlan: the keywords do not have the signature of the plan")
         for i in flat:
             count = 1
@@ -223,7 +255,7 @@ cdef class BoundPlan:
     @property
     def copies(self):
         """How many of the arrays had to be copied, and are not looked at again."""
-        return len(self.held)
+        return sum([type(held) is cnp.ndarray for held in self.held])
 
     def __call__(self):
         cdef Tape tape = self.plan.tape
