@@ -246,6 +246,12 @@ const fb_instruction *fb_take_call(const fb_instruction *code, int64_t *at, int6
     return call;
 }
 
+void fb_prepare(fb_instruction *t)
+{
+    if (t->opcode == FB_PRODUCT)
+        t->tile = fb_kernel_table[t->dtype].tile_for(t);
+}
+
 int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget)
 {
     for (int64_t at = start; at < count; at++) {
@@ -282,7 +288,10 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **
         int done = 1;
 /* made where it is passed: a copy would wait for its own stores */
 #define VIEW(operand) matrix(&t->operand, slots, size, i)
-        for (int64_t i = 0; i < t->batch && done; i++)
+#define PLACE(operand) (slots[t->operand.slot] + (t->operand.offset + i * t->operand.bs) * size)
+        if (t->tile)
+            for (int64_t i = 0; i < t->batch; i++) t->tile(t, PLACE(a), PLACE(b), PLACE(c), PLACE(d));
+        for (int64_t i = 0; i < t->batch && done && !t->tile; i++)
             switch (t->opcode) {
             case FB_COPY: kernels->copy(t->m, t->n, VIEW(a), VIEW(c), t->flags); break;
             case FB_AXPBY: kernels->axpby(t->m, t->n, t->alpha, VIEW(a), t->beta, VIEW(b), VIEW(c), t->flags); break;
@@ -304,6 +313,7 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **
             default: break;
             }
 #undef VIEW
+#undef PLACE
         if (!done)
             return at;
         if (t->then >= 0) {

@@ -250,6 +250,7 @@ cdef int fill_code(fb_instruction *code, list instructions, list calls) except -
         elif t.opcode == FB_CALL or t.opcode >= FB_CHOLESKY:
             t.k = len(calls)
             calls.append(detail)
+        fb_prepare(t)
     return 0
 
 

@@ -161,6 +161,12 @@ static void NAME(product_plain)(const fb_product *q)
 
 static void NAME(product)(const fb_product *q) { NAME(product_plain)(q); }
 
+static fb_tile NAME(tile_for)(const fb_instruction *t)
+{
+    (void)t;
+    return NULL;
+}
+
 /* c = sum(a * b) */
 static void NAME(inner)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags)
 {

@@ -122,7 +122,7 @@
 #undef COMPLEX
 #undef SUFFIX
 
-#define ENTRY(S) {copy_##S, axpby_##S, mul_##S, div_##S, product_##S, inner_##S, fill_##S}
+#define ENTRY(S) {copy_##S, axpby_##S, mul_##S, div_##S, product_##S, tile_for_##S, inner_##S, fill_##S}
 const fb_kernels TABLE[FB_DTYPES] = {ENTRY(f32), ENTRY(f64), ENTRY(c64), ENTRY(c128)};
 #endif
 

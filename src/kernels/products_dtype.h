@@ -28,7 +28,9 @@ INLINE void NAME(tile)(const int rows, const int vectors, NAME(columns) panel, i
     /* one vector: even and odd steps have sums of their own, since one would wait for itself */
     VECTOR sum[MOST_ROWS][VECTORS], odd[MOST_ROWS];
     int64_t p = 0;
+    UNROLL
     for (int r = 0; r < rows; r++) {
+        UNROLL
         for (int v = 0; v < vectors; v++) sum[r][v] = (VECTOR){0};
         odd[r] = (VECTOR){0};
     }
@@ -38,34 +40,65 @@ INLINE void NAME(tile)(const int rows, const int vectors, NAME(columns) panel, i
             const VECTOR line = LOAD(y), next = LOAD(next_y);
             OWN_CODE(next_a);
             OWN_CODE(next_y);
+            UNROLL
             for (int r = 0; r < rows; r++) sum[r][0] += a[r * ars] * line;
+            UNROLL
             for (int r = 0; r < rows; r++) odd[r] += next_a[r * ars] * next;
         }
         b = y - b_last;
     }
     for (; p < k; p++, a += acs, b += brs) {
         VECTOR line[VECTORS];
+        UNROLL
         for (int v = 0; v < vectors; v++) line[v] = LOAD(b + (v < vectors - 1 ? v * LANES : b_last));
-        for (int r = 0; r < rows; r++)
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            UNROLL
             for (int v = 0; v < vectors; v++) sum[r][v] += a[r * ars] * line[v];
+        }
     }
-    for (int r = 0; vectors == 1 && rows <= TALLEST && r < rows; r++) sum[r][0] += odd[r];
-    if (alpha != 1)
-        for (int r = 0; r < rows; r++)
+    if (vectors == 1 && rows <= TALLEST) {
+        UNROLL
+        for (int r = 0; r < rows; r++) sum[r][0] += odd[r];
+    }
+    if (alpha != 1) {
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            UNROLL
             for (int v = 0; v < vectors; v++) sum[r][v] *= alpha;
-    for (int r = 0; r < rows; r++, c += crs) {
-        const REAL *w = ROW(d, r);
-        if (vectors == 1 && panel.stored < LANES) {
+        }
+    }
+    if (vectors == 1 && panel.stored < LANES) {
+        UNROLL
+        for (int r = 0; r < rows; r++, c += crs) {
+            const REAL *w = ROW(d, r);
             REAL lanes[WIDTH];
             STORE(lanes, sum[r][0]);
             for (int64_t l = 0; l < panel.stored; l++) c[l] = beta == 0 ? lanes[l] : lanes[l] + beta * w[l * d.cs];
-            continue;
         }
-        if (beta != 0) { /* all are loaded before any is stored, because the last may overlap */
-            const VECTOR same = ALL(beta * *w);
-            for (int v = 0; v < vectors; v++)
-                sum[r][v] += d.cs ? beta * LOAD(w + (v < vectors - 1 ? v * LANES : panel.last)) : same;
+        return;
+    }
+    if (beta != 0) { /* all of a row are loaded before any is stored, because the last may overlap */
+        if (d.cs == 0) {
+            UNROLL
+            for (int r = 0; r < rows; r++) {
+                const VECTOR same = ALL(beta * *ROW(d, r));
+                UNROLL
+                for (int v = 0; v < vectors; v++) sum[r][v] += same;
+            }
+        } else {
+            UNROLL
+            for (int r = 0; r < rows; r++) {
+                const REAL *w = ROW(d, r);
+                UNROLL
+                for (int v = 0; v < vectors; v++)
+                    sum[r][v] += beta * LOAD(w + (v < vectors - 1 ? v * LANES : panel.last));
+            }
         }
+    }
+    UNROLL
+    for (int r = 0; r < rows; r++, c += crs) {
+        UNROLL
         for (int v = 0; v < vectors; v++) STORE(c + (v < vectors - 1 ? v * LANES : panel.last), sum[r][v]);
     }
 }
@@ -179,34 +212,49 @@ static void NAME(tiles)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_view a, 
     }
 }
 
-/* Whether c is one tile, with little to pack: nothing is to be split. */
-INLINE int NAME(is_one_tile)(const fb_product *p)
-{
-    const int64_t m = p->m, n = p->n, k = p->k;
-    return n >= LANES && m > 1 && k > 1 && k <= FLAT && p->c.cs == 1 &&
-           (n <= 2 * LANES ? m <= TALLEST : n <= VECTORS * LANES && m <= ROWS) &&
-           (p->beta == 0 || p->d.cs == 0 || p->d.cs == 1);
-}
-
-/* A product that is one tile. Its fields are read one by one: whole structs would be read in longer words than they were
- * written just before, and wait for that. */
-static void NAME(one_tile)(const fb_product *p)
+/* c = alpha a b + beta d for c of one tile, with little to pack */
+INLINE void NAME(one_tile)(const int rows, const int vectors, const fb_instruction *t, char *a, char *b, char *c,
+                           char *d)
 {
     REAL packed[FLAT * VECTORS * WIDTH];
-    const int64_t n = p->n;
-    const int vectors = n <= LANES ? 1 : n <= 2 * LANES ? 2 : 3;
-    const NAME(columns) panel = {vectors, n - LANES, LANES};
-    const fb_view d = p->d;
-    const REAL *y = (const REAL *)p->b.p;
-    int64_t yrs = p->b.rs, y_last = panel.last;
-    if (p->b.cs != 1) {
-        NAME(pack)(panel, p->k, y, p->b.rs, p->b.cs, packed);
+    const NAME(columns) panel = {vectors, t->n - LANES, LANES};
+    const REAL *y = (const REAL *)b;
+    int64_t yrs = t->b.rs, y_last = panel.last;
+    if (t->b.cs != 1) {
+        NAME(pack)(panel, t->k, y, t->b.rs, t->b.cs, packed);
         y = packed;
         yrs = vectors * LANES;
         y_last = yrs - LANES;
     }
-    NAME(tile_of)(p->m, panel, p->k, (REAL)p->alpha, (const REAL *)p->a.p, p->a.rs, p->a.cs, y, yrs, y_last,
-                  (REAL)p->beta, d, (REAL *)p->c.p, p->c.rs);
+    NAME(tile)(rows, vectors, panel, t->k, (REAL)t->alpha, (const REAL *)a, t->a.rs, t->a.cs, y, yrs, y_last,
+               (REAL)t->beta, (fb_view){.p = d, .rs = t->d.rs, .cs = t->d.cs}, (REAL *)c, t->c.rs);
+}
+
+#define TILE(r, v)                                                                                           \
+    static void NAME(tile_##r##_##v)(const fb_instruction *t, char *a, char *b, char *c, char *d)            \
+    {                                                                                                        \
+        NAME(one_tile)(r, v, t, a, b, c, d);                                                                 \
+    }
+TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1) TILE(7, 1) TILE(8, 1)
+TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
+TILE(2, 3) TILE(3, 3) TILE(4, 3)
+#undef TILE
+
+/* The kernel of a product whose c is one tile; NULL for any other. */
+static fb_tile NAME(tile_for)(const fb_instruction *t)
+{
+    static const fb_tile tiles[VECTORS][MOST_ROWS - 1] = {
+        {NAME(tile_2_1), NAME(tile_3_1), NAME(tile_4_1), NAME(tile_5_1), NAME(tile_6_1), NAME(tile_7_1),
+         NAME(tile_8_1)},
+        {NAME(tile_2_2), NAME(tile_3_2), NAME(tile_4_2), NAME(tile_5_2), NAME(tile_6_2)},
+        {NAME(tile_2_3), NAME(tile_3_3), NAME(tile_4_3)},
+    };
+    const int64_t vectors = (t->n + LANES - 1) / LANES;
+    const int64_t most = vectors == 1 ? MOST_ROWS : vectors == 2 ? TALLEST : ROWS;
+    if (t->n < LANES || vectors > VECTORS || t->m < 2 || t->m > most || t->k < 2 || t->k > FLAT || t->c.cs != 1 ||
+        (t->beta != 0 && t->d.cs != 0 && t->d.cs != 1))
+        return NULL;
+    return tiles[vectors - 1][t->m - 2];
 }
 
 /* c = x y' for `vectors` vectors of columns, which stay in registers; the last one begins at `last` */
@@ -519,10 +567,6 @@ static void NAME(product_of_rows)(const fb_product *p)
 
 static void NAME(product)(const fb_product *p)
 {
-    if (NAME(is_one_tile)(p)) {
-        NAME(one_tile)(p);
-        return;
-    }
     if (p->m == 0 || p->n == 0)
         return;
     if (p->k == 0)

@@ -36,6 +36,8 @@ enum fb_opcode {
 /* op(a) = conj(a) where the flag is set; real dtypes ignore it. */
 enum fb_flag { FB_CONJ_A = 1, FB_CONJ_B = 2, FB_UPPER = 4, FB_TRANSPOSED = 8, FB_UNIT = 16 };
 
+struct fb_instruction;
+
 typedef struct {
     int64_t slot;      /* index into the pointer table */
     int64_t offset;    /* of element (0, 0) of the first matrix */
@@ -43,7 +45,10 @@ typedef struct {
     int64_t bs;        /* stride of the batch axis */
 } fb_operand;
 
-typedef struct {
+/* c = alpha a b + beta d at these places, for c that is one tile of registers. */
+typedef void (*fb_tile)(const struct fb_instruction *t, char *a, char *b, char *c, char *d);
+
+typedef struct fb_instruction {
     int32_t opcode, dtype, flags;
     int32_t then;      /* -1, or a function of functions.h: c = f(c) at the end, c being contiguous */
     int64_t batch;     /* the instruction runs on this many matrices */
@@ -52,6 +57,7 @@ typedef struct {
     double cost;       /* estimated flops, for interrupts and the GIL */
     fb_operand a, b, c, d;
     const void *detail; /* fb_cluster of FB_CLUSTER, fb_loop of FB_LOOP, fb_recurrence of FB_RECURRENCE */
+    fb_tile tile;       /* of FB_PRODUCT, chosen by fb_prepare; NULL for larger ones and those of other forms */
 } fb_instruction;
 
 /* A strided matrix inside a kernel. The strides come first, as in an operand: they are copied in one word, and reading
@@ -76,6 +82,7 @@ typedef struct {
     void (*mul)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags);
     void (*div)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags);
     void (*product)(const fb_product *p);
+    fb_tile (*tile_for)(const fb_instruction *t);
     void (*inner)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags);
     void (*fill)(int64_t m, int64_t n, fb_view c);
 } fb_kernels;
@@ -102,6 +109,9 @@ int fb_blas_width(void);
 
 /* Chooses the kernels of this CPU; returns the name of the instruction set. */
 const char *fb_choose_kernels(void);
+
+/* What can be chosen before an instruction runs. */
+void fb_prepare(fb_instruction *t);
 
 /* Runs code[start:count] on the slots and returns the index of the first instruction that did not run, or not to its
  * end: it stops at a call, at a matrix that is singular or not positive definite, and once about `budget` flops are done, so that the caller can look for signals. */

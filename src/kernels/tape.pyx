@@ -65,6 +65,7 @@ cdef extern from "tape.h" nogil:
     fb_blas fb_blas_table[4]
     const char *fb_choose_kernels()
     int fb_blas_width()
+    void fb_prepare(fb_instruction *t)
     int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget)
 
 cdef extern from "pool.h" nogil:

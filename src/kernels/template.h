@@ -14,6 +14,15 @@
 #define NO_DEPENDENCE
 #endif
 
+/* In front of loops over registers, whose counts are constants: otherwise they may stay loops over memory. */
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 8")
+#else
+#define UNROLL
+#endif
+
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
 #define COLD __attribute__((noinline, cold))
