@@ -40,28 +40,53 @@ class Chain:
 
 
 class Pairs:
-    """X_i = B_i - A_i X_{i-1} C_i^T for i < N, all n x n: a bidiagonal system of N Kronecker operators, factorized."""
+    """X_i = B_i - A_i X_{i-1} C_i^T for i < N, all n x n: a bidiagonal system of N Kronecker operators, factorized.
+
+    The loops in NumPy are the formula, and the fastest that we know: `dot`, transposed views made beforehand, and
+    results in memory that is there.
+    """
 
     def __init__(self, N, n, seed=0):
         rng = np.random.default_rng(seed)
-        self.A, self.C = (list(rng.standard_normal((N - 1, n, n)) / n) for _ in "AC")
-        self.B = [rng.standard_normal((n, n)) for _ in range(N)]
+        self.A, self.C = (rng.standard_normal((N - 1, n, n)) / n for _ in "AC")
+        self.B = rng.standard_normal((N, n, n))
+        self.entries = list(self.B)
+        self.views = list(self.A), [C.T for C in self.C]
         off = [fb.Kronecker(C, A) for A, C in zip(self.A, self.C, strict=True)]
         self.F = fb.factorize(fb.Bidiagonal([fb.Identity()] * N, off, uplo="L"))
         for _ in range(FEW):
             self.solve()
+            self.solve_list()
+        for _, rival in self.rivals:
+            np.testing.assert_allclose(np.array(rival(self)), self.loop(), rtol=0, atol=1e-10)
 
     def solve(self):
         return self.F.solve(self.B)
 
+    def solve_list(self):
+        return self.F.solve(self.entries)
+
     def loop(self):
-        X = [self.B[0]]
-        for A, C, B in zip(self.A, self.C, self.B[1:], strict=True):
-            X.append(B - A @ X[-1] @ C.T)
+        X = np.empty_like(self.B)
+        X[0] = self.B[0]
+        for i in range(1, len(X)):
+            X[i] = self.B[i] - self.A[i - 1] @ X[i - 1] @ self.C[i - 1].T
         return X
 
-    rivals = (("fastbs", solve), ("NumPy loop", loop))
-    BOUNDS: ClassVar = {(1000, 4): 1 / 40}
+    def fastest_loop(self):
+        X = self.B.copy()
+        before, left, right = X[0], np.empty_like(X[0]), np.empty_like(X[0])
+        for A, Ct, x in zip(*self.views, X[1:], strict=True):
+            np.dot(A, before, left)
+            np.dot(left, Ct, right)
+            np.subtract(x, right, x)
+            before = x
+        return X
+
+    rivals = (
+        ("fastbs", solve), ("fastbs list", solve_list), ("fastest NumPy", fastest_loop), ("NumPy loop", loop),
+    )  # fmt: skip
+    BOUNDS: ClassVar = {(1000, 4): {"fastbs": 1 / 40}}
 
 
 class Network:

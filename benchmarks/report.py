@@ -15,17 +15,27 @@ Usage::
     python -m benchmarks.report hessians       # compiled Hessians of networks against JAX
     python -m benchmarks.report small          # compiled gradients of small networks against CasADi, of many samples
     python -m benchmarks.report kronecker      # Kronecker chains against fastkron and opt_einsum
+    python -m benchmarks.report start          # time to the first gradient, time to import
+    python -m benchmarks.report threads        # two threads that run plans of their own
     python -m benchmarks.report scaling        # how time grows, with the picture of the docs
+    python -m benchmarks.report compile --markdown  # the tables of docs/performance.md
     python -m benchmarks.report operators --rounds 41 --sizes 4 64
 
 Run it from the root of a checkout with fastbs installed. The exit code is 1 if a bound is missed.
 """
 
 import argparse
+import contextlib
+import datetime
+import importlib.metadata
+import os
+import platform
 import sys
 from pathlib import Path
 
 import numpy as np
+
+from fastbs._tape import instruction_set
 
 from . import block_cases as systems
 from . import gradient_cases as gradients
@@ -40,8 +50,11 @@ from . import operator_cases as operators
 from . import program_cases as programs
 from . import scaling_cases as scaling
 from . import small_cases as small
+from . import start_cases as start
+from . import thread_cases as threads
 from .backslash_cases import Chain, Network, Pairs, rivals_of
 from .paired import compare, format_seconds
+from .thread_cases import pinned, usable_cores
 
 SIZES = (4, 16, 64, 256)
 WARM = 40  # calls of an uncompiled gradient, after which a structure that repeats runs as a tape
@@ -65,14 +78,33 @@ def required(operator, n, rival):
     return (SMALL[operator][rival == "fastbs apply_into"] if n == 4 else None), "NumPy"
 
 
-ROW = "{:<10}{:>4}  {:<22}{:>8}  {:<10}{:>8}  {:>8}  {:<22}  {}"
-HEADER = ("operator", "n", "", "time", "against", "time", "required", "measured [95 %]", "")
+class Table:
+    """Rows of fixed width on a terminal, or of Markdown; the first one is the header."""
+
+    markdown = False
+
+    def __init__(self, line, *header):
+        self.line = line
+        if self.markdown:
+            print(f"\n{self.cells(header)}\n{'|---' * len(header)}|")
+        else:
+            print(line.format(*header).rstrip())
+
+    def __call__(self, *row):
+        print(self.cells(row) if self.markdown else self.line.format(*row).rstrip(), flush=True)
+
+    @staticmethod
+    def cells(row):
+        return f"| {' | '.join(map(str, row))} |"
 
 
 def report_operators(sizes, rounds):
     """Print one row per operator, size and way to apply; return how many bounds are missed."""
     missed = 0
-    print(ROW.format(*HEADER).rstrip())
+    table = Table(
+        "{:<10}{:>4}  {:<22}{:>8}  {:<10}{:>8}  {:>8}  {:<22}  {}",
+        "operator", "n", "", "time", "against", "time", "required", "measured [95 %]", "",
+    )  # fmt: skip
     for n in sizes:
         for operator, statements in operators.STATEMENTS.items():
             scope = operators.namespace(operator, n)
@@ -87,34 +119,48 @@ def report_operators(sizes, rounds):
                 missed += not met
                 verdict = "" if bound is None else "PASS" if met else "MISS"
                 row = (operator, n, statements[name], time[name], reference, time[reference])
-                print(ROW.format(*row, bound or "-", str(ratio), verdict).rstrip(), flush=True)
+                table(*row, bound or "-", str(ratio), verdict)
     return missed
 
 
 def report_backslash(sizes, rounds):
-    """Print the rivals of every system; return how many bounds are missed."""
+    """Print one row per system and rival, against the last one; return how many bounds are missed."""
     missed = 0
+    table = Table(
+        "{:<9}{:>5}{:>4}  {:<14}{:>9}  {:<14}{:>9}  {:>8}  {:<22}  {}",
+        "system", "blocks", "n", "", "time", "against", "time", "required", "measured [95 %]", "",
+    )  # fmt: skip
     for system, lengths in ((Pairs, (10, 1000)), (Chain, (10, 1000)), (Network, (2, 10, 100))):
         for N in lengths:
             for n in sizes:
-                rivals = rivals_of(system(N, n))
-                reference = list(rivals)[-1]
-                print(f"\n{system.__name__}, {N} blocks of {n} x {n}")
-                result = compare(rivals, reference, rounds, target=2e-2, check=1e-10)
-                print(result, flush=True)
-                bound = getattr(system, "BOUNDS", {}).get((N, n))
-                if bound is not None:
-                    ratio = result.ratio("fastbs")
-                    missed += not ratio.meets(bound)
-                    print(f"required {bound:.3f}, measured {ratio}: {'PASS' if ratio.meets(bound) else 'MISS'}")
+                *names, reference = rivals = rivals_of(system(N, n))
+                check = None if system is Pairs else 1e-10  # these agree, in lists and in arrays
+                result = compare(rivals, reference, rounds, target=2e-2, check=check)
+                bounds = getattr(system, "BOUNDS", {}).get((N, n), {})
+                for name in names:
+                    ratio, bound = result.ratio(name), bounds.get(name)
+                    met = bound is None or ratio.meets(bound)
+                    missed += not met
+                    verdict = "" if bound is None else "PASS" if met else "MISS"
+                    times = [format_seconds(result.seconds(rival)) for rival in (name, reference)]
+                    required = "-" if bound is None else f"{bound:.3f}"
+                    table(system.__name__, N, n, name, times[0], reference, times[1], required, str(ratio), verdict)
     return missed
 
 
 def report_kernels(sizes, rounds):
     """Print one row per kernel and dtype, a product no slower than BLAS; return how many bounds are missed."""
     missed = 0
-    line = "{:<16}{:<9}{:>10}{:>10}  {:>8}  {:<22}  {}"
-    print(line.format("kernel", "dtype", "own", "rival", "required", "measured [95 %]", "").rstrip())
+    table = Table(
+        "{:<16}{:<9}{:>10}{:>10}  {:>8}  {:<22}  {}",
+        "kernel",
+        "dtype",
+        "own",
+        "rival",
+        "required",
+        "measured [95 %]",
+        "",
+    )
     cases = [(f"{m}x{n}x{k} {order}", 1.0, kernels.products, (m, n, k), order) for m, n, k, order in kernels.PRODUCTS]
     cases = [case for case in cases if max(case[3]) in sizes or sizes == SIZES]
     cases += [(name, bound, kernels.functions, (name,), None) for name, bound in kernels.FUNCTIONS.items()]
@@ -127,16 +173,24 @@ def report_kernels(sizes, rounds):
             ratio = result.ratio("own")
             missed += not ratio.meets(bound)
             verdict = "PASS" if ratio.meets(bound) else "MISS"
-            print(line.format(label, dtype, own, rival, bound, str(ratio), verdict), flush=True)
+            table(label, dtype, own, rival, bound, str(ratio), verdict)
     return missed
 
 
 def report_networks(sizes, rounds):
     """Print one row per network, dtype and rival that is installed; return how many bounds are missed."""
     missed = 0
-    line = "{:<20}{:<9}{:<13}{:>9}  {:<7}{:>9}  {:>8}  {:<22}  {}"
-    print(
-        line.format("widths, batch", "dtype", "", "time", "against", "time", "required", "measured [95 %]", "").rstrip()
+    table = Table(
+        "{:<20}{:<9}{:<13}{:>9}  {:<7}{:>9}  {:>8}  {:<22}  {}",
+        "widths, batch",
+        "dtype",
+        "",
+        "time",
+        "against",
+        "time",
+        "required",
+        "measured [95 %]",
+        "",
     )
     for case, (widths, batch, ours, *bounds) in networks.CASES.items():
         if sizes != SIZES and max(widths) not in sizes:
@@ -152,15 +206,23 @@ def report_networks(sizes, rounds):
                 times = [format_seconds(result.seconds(rival)) for rival in (ours, name)]
                 verdict = "PASS" if ratio.meets(bound) else "MISS"
                 row = (case, dtype.__name__, ours, times[0], name, times[1], f"{bound:.4g}", str(ratio), verdict)
-                print(line.format(*row), flush=True)
+                table(*row)
     return missed
 
 
 def report_gradients(sizes, rounds):
     """Print one row per program and peer, and one per recorded step; return how many bounds are missed."""
     missed = 0
-    line = "{:<18}{:>9}  {:<9}{:>9}  {:>8}  {:<22}  {}"
-    print(line.format("uncompiled", "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+    table = Table(
+        "{:<18}{:>9}  {:<9}{:>9}  {:>8}  {:<22}  {}",
+        "uncompiled",
+        "time",
+        "against",
+        "time",
+        "required",
+        "measured [95 %]",
+        "",
+    )
     for program, bounds in gradients.BOUNDS.items():
         rivals = getattr(gradients, program)()
         for _ in range(WARM):
@@ -171,21 +233,30 @@ def report_gradients(sizes, rounds):
             missed += not ratio.meets(bound)
             times = [format_seconds(result.seconds(name)) for name in ("fastbs", peer)]
             verdict = "PASS" if ratio.meets(bound) else "MISS"
-            print(line.format(program, times[0], peer, times[1], f"{bound:.3f}", str(ratio), verdict), flush=True)
+            table(program, times[0], peer, times[1], f"{bound:.3f}", str(ratio), verdict)
     for step in gradients.STEPS:
         plain, added = gradients.extra(step)
         missed += added > gradients.RECORDING
         verdict = "PASS" if added <= gradients.RECORDING else "MISS"
         times = [format_seconds(seconds) for seconds in (plain + added, plain, gradients.RECORDING, added)]
-        print(line.format(step, times[0], "NumPy", times[1], times[2], "+" + times[3], verdict), flush=True)
+        table(step, times[0], "NumPy", times[1], times[2], "+" + times[3], verdict)
     return missed
 
 
 def report_jacobians(sizes, rounds):
     """Print one row per chain of ours, against the better of JAX's two; return how many bounds are missed."""
     missed = 0
-    line = "{:<11}{:<10}{:>9}  {:<8}{:>9}  {:>8}  {:<22}  {}"
-    print(line.format("chain", "", "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+    table = Table(
+        "{:<11}{:<10}{:>9}  {:<8}{:>9}  {:>8}  {:<22}  {}",
+        "chain",
+        "",
+        "time",
+        "against",
+        "time",
+        "required",
+        "measured [95 %]",
+        "",
+    )
     for case in jacobians.CASES:
         rivals = jacobians.rivals(case)
         for _ in range(WARM):
@@ -199,21 +270,30 @@ def report_jacobians(sizes, rounds):
             missed += not ratio.meets(bound)
             times = [format_seconds(result.seconds(rival)) for rival in (name, peer)]
             verdict = "PASS" if ratio.meets(bound) else "MISS"
-            print(line.format(case, name, times[0], peer, times[1], f"{bound:.3f}", str(ratio), verdict), flush=True)
+            table(case, name, times[0], peer, times[1], f"{bound:.3f}", str(ratio), verdict)
     return missed
 
 
 def report_graphs(sizes, rounds):
     """Print one row per number of nodes and way to sweep; return how many bounds are missed."""
     missed = 0
-    line = "{:<10}{:<13}{:>9}  {:<8}{:>9}  {:>8}  {:<22}  {}"
-    print(line.format("nodes", "", "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+    table = Table(
+        "{:<10}{:<13}{:>9}  {:<8}{:>9}  {:>8}  {:<22}  {}",
+        "nodes",
+        "",
+        "time",
+        "against",
+        "time",
+        "required",
+        "measured [95 %]",
+        "",
+    )
 
     def row(n, result, name, reference, bound):
         ratio = result.ratio(name, reference)
         times = [format_seconds(result.seconds(rival)) for rival in (name, reference)]
         verdict = "PASS" if ratio.meets(bound) else "MISS"
-        print(line.format(n, name, times[0], reference, times[1], bound, str(ratio), verdict), flush=True)
+        table(n, name, times[0], reference, times[1], bound, str(ratio), verdict)
         return not ratio.meets(bound)
 
     for n in graphs.NODES if sizes == SIZES else sizes:
@@ -229,14 +309,23 @@ def report_graphs(sizes, rounds):
 def report_loops(sizes, rounds):
     """Print one row per loop and dtype, and one for the time to compile it; return how many bounds are missed."""
     missed = 0
-    line = "{:<16}{:<9}{:>9}  {:<15}{:>9}  {:>8}  {:<22}  {}"
-    print(line.format("loop", "dtype", "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+    table = Table(
+        "{:<16}{:<9}{:>9}  {:<15}{:>9}  {:>8}  {:<22}  {}",
+        "loop",
+        "dtype",
+        "time",
+        "against",
+        "time",
+        "required",
+        "measured [95 %]",
+        "",
+    )
 
     def row(case, dtype, result, name, reference, bound):
         ratio = result.ratio(name, reference)
         times = [format_seconds(result.seconds(rival)) for rival in (name, reference)]
         verdict = "PASS" if ratio.meets(bound) else "MISS"
-        print(line.format(case, dtype, times[0], reference, times[1], bound, str(ratio), verdict), flush=True)
+        table(case, dtype, times[0], reference, times[1], bound, str(ratio), verdict)
         return not ratio.meets(bound)
 
     for case in loops.CASES:
@@ -268,11 +357,28 @@ def report_small(sizes, rounds):
     )
 
 
+def report_start(sizes, rounds):
+    """Print the times to the first gradient and to import; return how many bounds are missed."""
+    missed = against_peers("first gradient", {start.CASE: (start.rivals(), start.BOUND)}, min(rounds, 11), None)
+    table = Table("{:<21}{:>9}  {:>8}  {:<22}  {}", "", "time", "required", "", "")
+    seconds, low, high = start.import_seconds(rounds)
+    met = low <= start.IMPORT
+    interval = f"[{format_seconds(low)}, {format_seconds(high)}]"
+    table("import fastbs", format_seconds(seconds), format_seconds(start.IMPORT), interval, "PASS" if met else "MISS")
+    return missed + (not met)
+
+
+def report_threads(sizes, rounds):
+    """Print how long two threads take for what one does; return how many bounds are missed."""
+    return against_peers("separate plans", {threads.CASE: (threads.rivals(), threads.BOUND)}, rounds, None)
+
+
 def against_peers(kind, cases, rounds, check=1e-9):
     """Print one row per case ``{name: (rivals, bound)}``; return how many bounds are missed."""
     missed = 0
-    line = "{:<21}{:>9}  {:<8}{:>9}  {:>8}  {:<22}  {}"
-    print(line.format(kind, "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+    table = Table(
+        "{:<21}{:>9}  {:<8}{:>9}  {:>8}  {:<22}  {}", kind, "time", "against", "time", "required", "measured [95 %]", ""
+    )
     for case, (rivals, bound) in cases.items():
         ours, *peers = rivals
         result = compare(rivals, ours, rounds, target=2e-2, check=check)
@@ -281,15 +387,23 @@ def against_peers(kind, cases, rounds, check=1e-9):
             missed += not ratio.meets(bound)
             times = [format_seconds(result.seconds(name)) for name in (ours, peer)]
             verdict = "PASS" if ratio.meets(bound) else "MISS"
-            print(line.format(case, times[0], peer, times[1], f"{bound:.3f}", str(ratio), verdict), flush=True)
+            table(case, times[0], peer, times[1], f"{bound:.3f}", str(ratio), verdict)
     return missed
 
 
 def report_kronecker(sizes, rounds):
     """Print one row per chain, against the better of the peers that are installed; return how many are missed."""
     missed = 0
-    line = "{:<20}{:>9}  {:<15}{:>9}  {:>8}  {:<22}  {}"
-    print(line.format("chain", "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+    table = Table(
+        "{:<20}{:>9}  {:<15}{:>9}  {:>8}  {:<22}  {}",
+        "chain",
+        "time",
+        "against",
+        "time",
+        "required",
+        "measured [95 %]",
+        "",
+    )
     for chain, (shapes, columns, bound) in kronecker.CHAINS.items():
         rivals = kronecker.rivals(shapes, columns)
         expected = kronecker.as_columns("fastbs", rivals["fastbs"](), columns)
@@ -303,15 +417,23 @@ def report_kronecker(sizes, rounds):
             missed += not ratio.meets(bound)
             times = [format_seconds(result.seconds(name)) for name in ("fastbs", peer)]
             verdict = "PASS" if ratio.meets(bound) else "MISS"
-            print(line.format(chain, times[0], peer, times[1], bound, str(ratio), verdict), flush=True)
+            table(chain, times[0], peer, times[1], bound, str(ratio), verdict)
     return missed
 
 
 def report_blocks(sizes, rounds):
     """Print one row per system, against the best of the peers that are installed; return how many are missed."""
     missed = 0
-    line = "{:<34}{:>9}  {:<17}{:>9}  {:>8}  {:<22}  {}"
-    print(line.format("system", "time", "against", "time", "required", "measured [95 %]", "").rstrip())
+    table = Table(
+        "{:<34}{:>9}  {:<17}{:>9}  {:>8}  {:<22}  {}",
+        "system",
+        "time",
+        "against",
+        "time",
+        "required",
+        "measured [95 %]",
+        "",
+    )
     for case, (prepare, bound) in systems.CASES.items():
         rivals = prepare()
         if sizes != SIZES and not any(f"m={m} " in case + " " for m in sizes):
@@ -327,15 +449,25 @@ def report_blocks(sizes, rounds):
             missed += not ratio.meets(bound)
             times = [format_seconds(result.seconds(name)) for name in ("fastbs", peer)]
             verdict = "PASS" if ratio.meets(bound) else "MISS"
-            print(line.format(case, times[0], peer, times[1], bound, str(ratio), verdict), flush=True)
+            table(case, times[0], peer, times[1], bound, str(ratio), verdict)
     return missed
 
 
 def report_scaling(sizes, rounds):
     """Print how time grows on every curve, and draw them; return how many grow faster than theory says."""
     missed, curves = 0, {}
-    line = "{:<29}{:<17}{:>9} to {:<9}{:>9} to {:<9}{:>8}  {:>8}  {}"
-    print(line.format("picture", "curve", "from", "", "time", "", "required", "measured", "").rstrip())
+    table = Table(
+        "{:<29}{:<17}{:>9} to {:<9}{:>9} to {:<9}{:>8}  {:>8}  {}",
+        "picture",
+        "curve",
+        "from",
+        "",
+        "time",
+        "",
+        "required",
+        "measured",
+        "",
+    )
     for title, (axis, lines) in scaling.PICTURES.items():
         curves[title] = axis, {}
         for label, (at, make, work) in lines.items():
@@ -344,7 +476,7 @@ def report_scaling(sizes, rounds):
             missed += found > GROWTH
             ends = [format_seconds(times[k]) for k in (0, -1)]
             verdict = "PASS" if found <= GROWTH else "MISS"
-            print(line.format(title, label, at[0], at[-1], *ends, GROWTH, f"{found:.2f}", verdict), flush=True)
+            table(title, label, at[0], at[-1], *ends, GROWTH, f"{found:.2f}", verdict)
             curves[title][1][label] = at, times, work
     scaling.draw(curves, Path(__file__).parents[1] / "docs" / "images" / "scaling.png")
     return missed
@@ -364,19 +496,49 @@ REPORTS = {
     "programs": report_programs,
     "hessians": report_hessians,
     "small": report_small,
+    "start": report_start,
+    "threads": report_threads,
     "scaling": report_scaling,
 }
+COMPILE = (
+    "networks", "small", "programs", "loops", "jacobians", "hessians", "backslash", "start", "threads",
+)  # fmt: skip
+
+
+def machine():
+    """What was measured on, with what, and when."""
+    cpu = platform.processor()
+    if os.path.exists("/proc/cpuinfo"):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), cpu)
+    versions = {"Python": platform.python_version()}
+    for name in ("fastbs", "numpy", "scipy", "jax", "torch", "autograd", "casadi"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    libraries = ", ".join(f"{name} {version}" for name, version in versions.items())
+    kernels = f"kernels for {instruction_set}"
+    return f"{cpu}, {len(usable_cores())} of {os.cpu_count()} cores, {kernels}; {libraries}; {datetime.date.today()}."
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=tuple(REPORTS))
+    parser.add_argument("what", choices=(*REPORTS, "compile"))
     parser.add_argument("--rounds", type=int, default=21, help="of the paired timer (%(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="of the arrays")
+    parser.add_argument("--markdown", action="store_true", help="tables for a page, and what they were measured on")
     arguments = parser.parse_args(argv)
-    missed = REPORTS[arguments.what](arguments.sizes, arguments.rounds)
+    Table.markdown = arguments.markdown
+    if arguments.markdown:
+        print(machine())
+    missed = 0
+    for what in COMPILE if arguments.what == "compile" else (arguments.what,):
+        if arguments.what == "compile":
+            print(f"\n## {what.capitalize()}" if arguments.markdown else f"\n{what}")
+        # two threads need two cores; all else, the peers' threads included, stays on one
+        with pinned(usable_cores()[: None if what == "threads" else 1]):
+            missed += REPORTS[what](arguments.sizes, arguments.rounds)
     if missed:
-        print(f"{missed} bounds missed")
+        print(f"\n{missed} bounds missed")
     return 1 if missed else 0
 
 

@@ -1,0 +1,45 @@
+"""Compiled gradients of networks: time, memory, and paired ratios to the BLAS floor and to the peers."""
+
+import numpy as np
+
+from .network_cases import CASES, RIVALS, Network
+from .paired import compare
+
+DTYPES = ("float64", "float32")
+
+
+class Gradient:
+    params = (tuple(CASES), DTYPES, ("ours", *RIVALS))
+    param_names = ("widths, batch", "dtype", "rival")
+
+    def setup(self, case, dtype, rival):
+        widths, batch, ours, *_ = CASES[case]
+        found = Network(widths, batch, np.dtype(dtype).type).rivals()
+        name = ours if rival == "ours" else rival
+        if name not in found:
+            raise NotImplementedError  # asv's word for "skip"
+        self.run = found[name]
+        self.run()
+
+    def time_gradient(self, case, dtype, rival):
+        self.run()
+
+    def peakmem_gradient(self, case, dtype, rival):
+        self.run()
+
+
+class Ratio:
+    """Paired ratios, tracked from commit to commit."""
+
+    params = (tuple(CASES), DTYPES, RIVALS)
+    param_names = ("widths, batch", "dtype", "rival")
+    unit = "of the rival's time"
+
+    def setup(self, case, dtype, rival):
+        widths, batch, self.ours, *_ = CASES[case]
+        self.found = Network(widths, batch, np.dtype(dtype).type).rivals()
+        if rival not in self.found:
+            raise NotImplementedError  # it is not installed
+
+    def track_ratio(self, case, dtype, rival):
+        return compare({name: self.found[name] for name in (self.ours, rival)}, rival).ratio(self.ours).median
