@@ -152,6 +152,49 @@ def test_derivatives():
         fb.grad(lambda b: np.sum(fb.Triangular.from_scipy(1j * sparse).solve(b).real))(np.ones((3, 2)))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("uplo", ["L", "U"])
+def test_derivatives_by_blocks(uplo, kind):
+    rng = np.random.default_rng(10)
+    sparse, dense = random_triangle(rng, 4, 2, "float64", uplo, kind, 1)
+    if kind == "unit":
+        sparse = sparse - scipy.sparse.bsr_array(np.diag(np.diagonal(sparse.toarray())), blocksize=(2, 2))
+    pattern = (sparse.indices, sparse.indptr, kind)
+    for shape in ((8,), (4, 2), (8, 3), (4, 2, 2)):
+        b = rng.standard_normal(shape)
+
+        def solve(data, b):
+            A = fb.Triangular.from_bsr(data, *pattern)
+            if kind == "spd":  # products read what solves do not
+                return A.solve(b) + A.H.solve(b)
+            return A.solve(b) + A.H @ fb.factorize(A).H.solve(A @ b) + A.logdet()[1]
+
+        columns = b.reshape(8, -1)
+        last = np.linalg.solve(dense.T, columns) if kind == "spd" else dense @ columns + np.linalg.slogdet(dense)[1]
+        expected = np.linalg.solve(dense, columns) + last
+        np.testing.assert_allclose(solve(sparse.data, b).reshape(8, -1), expected, rtol=1e-10)
+        check(solve, sparse.data, b, exact=False, float32=False, second=shape == (8,))
+        check(lambda data: solve(data, b), sparse.data, exact=False, float32=False)  # noqa: B023
+
+
+def test_derivatives_against_dense():
+    rng = np.random.default_rng(11)
+    sparse, dense = random_triangle(rng, 5, 3, "float64", "L", "general")
+    b, w = rng.standard_normal((2, 15, 2))
+    found = fb.grad(lambda data: np.sum(w * fb.Triangular.from_bsr(data, sparse.indices, sparse.indptr).solve(b)))(
+        sparse.data
+    )
+    expected = fb.grad(lambda A: np.sum(w * np.linalg.solve(A, b)))(dense)
+    places = scipy.sparse.bsr_array((found, sparse.indices, sparse.indptr), shape=dense.shape).toarray()
+    np.testing.assert_allclose(places, np.where(places != 0, expected, 0), rtol=1e-10, atol=1e-12)
+    fast = fb.compile(
+        fb.grad(lambda data: np.sum(fb.Triangular.from_bsr(data, [0, 0, 1], [0, 1, 3]).solve(np.ones(2))))
+    )
+    for scale in (1.0, 2.0):
+        data = scale * np.array([2.0, 4.0, 1.0]).reshape(3, 1, 1)
+        np.testing.assert_allclose(fast(data).ravel(), np.array([0.75, -0.5, 1]) / scale**2)
+
+
 @pytest.mark.parametrize("kind", ["general", "lower", "upper", "spd"])
 @pytest.mark.parametrize("uplo", ["L", "U"])
 def test_a_singular_block_is_named(uplo, kind):
@@ -179,6 +222,11 @@ def test_formats_and_errors():
          "A must be triangular because it is solved by substitution; got blocks (1, 0) and (0, 1)"),
         (lambda: fb.Triangular.from_scipy(scipy.sparse.csr_array(dense), block=3), ShapeError, "blocks are 3 x 3"),
         (lambda: fb.Triangular.from_scipy(scipy.sparse.csr_array(dense), "x", block=2), StructureError, "got 'x'"),
+        (lambda: fb.Triangular.from_bsr(np.ones((2, 1, 2)), [0, 1], [0, 1, 2]), ShapeError, "for each of 2 indices"),
+        (lambda: fb.Triangular.from_bsr(np.ones((3, 1, 1)), [0, 0, 0], [0, 2, 3]), StructureError, "without rep"),
+        (lambda: fb.Triangular.from_bsr(np.ones((2, 1, 1)), [1, 0], [0, 1, 2]), StructureError, "blocks (1, 0) and"),
+        (lambda: fb.Triangular.from_bsr(np.ones((1, 1, 1)), [0], [0, 1, 1]), SingularError, "block (1, 1) must be"),
+        (lambda: fb.Triangular.from_bsr(np.ones((1, 1, 1)), [0], [0, 1], "x"), StructureError, "got 'x'"),
     ):  # fmt: skip
         with pytest.raises(error, match=re.escape(message)):
             make()

@@ -8,9 +8,9 @@ import numpy as np
 from ._blocks import SparseSweep
 from ._trace import Traced, record
 from .block_rows import BlockRows
-from .stack import KINDS, Stack
+from .stack import KINDS, TRIANGLES, Stack, same
 
-__all__ = ["SparseStack", "block_rows_apply"]
+__all__ = ["Pattern", "SparseStack", "TracedSparse", "block_rows_apply", "row_sums", "sparse_solve"]
 
 
 class SparseStack(BlockRows):
@@ -148,3 +148,106 @@ class SparseStack(BlockRows):
 def block_rows_apply(b, rows, solve):
     """The step that traces record: A^-1 b or A b for b (N,) or (N, r)."""
     return rows.solve(b) if solve else rows.multiply(b)
+
+
+class Pattern:
+    """Where the blocks of a BSR array stand, and what those on the diagonal are.
+
+    Parameters
+    ----------
+    indptr, indices : integer arrays
+        Block k of row i, for k from indptr[i] to indptr[i + 1], is block (i, indices[k]).
+    upper, kind, where
+        As in `SparseStack`.
+    """
+
+    def __init__(self, indptr, indices, upper, kind, where):
+        self.n, self.upper, self.kind, self.where = len(indptr) - 1, upper, kind, where
+        self.rows, self.columns = np.repeat(np.arange(self.n), np.diff(indptr)), np.asarray(indices)
+        self.on = self.rows == self.columns
+
+    def stack(self, data):
+        """The blocks (nnz, m, m) in these places, those off the diagonal by reference."""
+        diag, place = None, np.flatnonzero(~self.on).astype(np.int64)
+        if self.kind != "unit":
+            diag = np.zeros((self.n, *data.shape[1:]), data.dtype)
+            diag[self.rows[self.on]] = data[self.on]
+            diag = Stack.of_arrays(diag, None, False, self.kind, self.where)
+        indptr = np.zeros(self.n + 1, np.int64)
+        np.cumsum(np.bincount(self.rows[place], minlength=self.n), out=indptr[1:])
+        indices = self.columns[place].astype(np.int64)
+        return SparseStack(diag, data, indptr, indices, place, self.upper, self.where)
+
+    def read(self, data, own=None):
+        """The blocks as a matrix has them: of the diagonal ones what a solve reads, the identity left out."""
+        own = {"unit": np.zeros_like}.get(self.kind, TRIANGLES.get(self.kind, same)) if own is None else own
+        return data if own is same else np.where(self.on[:, None, None], own(data), data)
+
+
+class TracedSparse(BlockRows):
+    """A block-sparse triangle whose blocks are traced, or its transpose: solves are steps of their own."""
+
+    is_traced = True
+
+    def __init__(self, data, pattern, turned=False):
+        self.data, self.pattern, self.turned = data, pattern, turned
+        self.upper, self.kind, self.where = pattern.upper != turned, pattern.kind, pattern.where
+        self.dtype = np.dtype(data.dtype)
+        self._size([data.shape[-1]] * pattern.n)
+
+    @property
+    def T(self):
+        return TracedSparse(self.data, self.pattern, not self.turned)
+
+    def conjugated(self):
+        return TracedSparse(np.conjugate(self.data), self.pattern, self.turned) if self.dtype.kind == "c" else self
+
+    @property
+    def H(self):
+        return self.T.conjugated()
+
+    def _cores(self, b):
+        return np.reshape(b, (self.n, self.m or 0, *(b.shape[1:] or (1,))))
+
+    def _traced_solve(self, b):
+        return np.reshape(sparse_solve(self.data, self._cores(b), self.pattern, self.turned), b.shape)
+
+    def _product(self, X):
+        to, of, data = self.pattern.rows, self.pattern.columns, self.pattern.read(self.data)
+        if self.turned:  # a positive definite block is its own adjoint, as `Stack` has it
+            turned = np.swapaxes(data, -1, -2)
+            data = np.where(self.pattern.on[:, None, None], data, turned) if self.kind == "spd" else turned
+            to, of = of, to
+        Y = np.reshape(row_sums(data @ self._cores(X)[of], to, self.n), X.shape)
+        return Y + X if self.kind == "unit" else Y
+
+    def factorized(self):
+        """Itself: factors are made in each step."""
+        return self
+
+    inverted = factorized
+
+    def logdet(self):
+        if self.kind == "unit":
+            return 1.0, 0.0
+        return Stack(self.data[self.pattern.on], None, False, self.kind, self.where).logdet()
+
+
+def sparse_solve(data, b, pattern, turned):
+    """The step that traces record: A^-1 b or A^-T b for data (nnz, m, m) and b (n, m, r)."""
+    if type(data) is Traced or type(b) is Traced:
+        return record(sparse_solve, (data, b), {"pattern": pattern, "turned": turned})
+    A = pattern.stack(data)
+    return (A.T if turned else A).solve(b)
+
+
+def row_sums(P, rows, n):
+    """(..., n, m, r): the sum of the P[k] with rows[k] = i in place i."""
+    if type(P) is Traced:
+        return record(row_sums, (P,), {"rows": rows, "n": n})
+    sums = np.zeros((*P.shape[:-3], n, *P.shape[-2:]), P.dtype)
+    if len(rows):
+        order = np.argsort(rows, kind="stable")
+        found, starts = np.unique(rows[order], return_index=True)
+        sums[..., found, :, :] = np.add.reduceat(P[..., order, :, :], starts, axis=-3)
+    return sums

@@ -1,9 +1,12 @@
 """Triangular block matrices."""
 
+import numpy as np
+
+from .._trace import Traced
 from ..dense_stack import DenseStack
-from ..errors import ShapeError, StructureError
-from ..sparse_stack import SparseStack
-from ..stack import DIAGONALS, Stack, check_kind, kernel_array
+from ..errors import ShapeError, SingularError, StructureError
+from ..sparse_stack import Pattern, TracedSparse
+from ..stack import DIAGONALS, check_kind, kernel_array
 from .matrix import BlockMatrix
 
 __all__ = ["Triangular", "check_uplo"]
@@ -113,16 +116,60 @@ class Triangular(BlockMatrix, structure=True):
         >>> fb.Triangular.from_scipy(A).solve(np.array([2.0, 1.0, 5.0]))
         array([1., 1., 1.])
         """
-        from ..interop.bsr import blocks_of, pattern_of, uplo_of  # a bridge: SciPy's sparse package is slow
+        from ..interop.bsr import blocks_of, uplo_of  # a bridge: SciPy's sparse package is slow
 
         where = "Triangular.from_scipy"
         check_kind(diagonal, where, ("unit", *DIAGONALS))
         A = blocks_of(A, block, where)
-        uplo = uplo_of(A, where)
-        data = kernel_array(A.data, f"{where}: A")
-        diag, *pattern = pattern_of(A, data)
-        on = None if diagonal == "unit" else Stack.of_arrays(diag, None, False, diagonal, "Triangular")
-        return cls.from_stack(SparseStack(on, data, *pattern, uplo == "U", "Triangular"))
+        pattern = Pattern(A.indptr, A.indices, uplo_of(A, where) == "U", diagonal, "Triangular")
+        return cls.from_stack(pattern.stack(kernel_array(A.data, f"{where}: A")))
+
+    @classmethod
+    def from_bsr(cls, data, indices, indptr, diagonal="general"):
+        """A block-sparse triangle from the arrays of SciPy's BSR format, whose blocks may be differentiated by.
+
+        Parameters
+        ----------
+        data : (nnz, m, m) array, the blocks; may be traced
+        indices : (nnz,) array of int
+            Of block columns, ascending in each row.
+        indptr : (N + 1,) array of int
+            The blocks of row i are those from indptr[i] to indptr[i + 1].
+        diagonal
+            As in `from_scipy`.
+
+        Raises
+        ------
+        StructureError
+            If blocks stand on both sides of the diagonal, or twice; ShapeError of the arrays; SingularError if a
+            diagonal block is not given, and is not "unit".
+
+        Examples
+        --------
+        >>> import numpy as np, fastbs as fb
+        >>> blocks = np.array([2.0, 4.0, 1.0]).reshape(3, 1, 1)
+        >>> def solution(blocks):
+        ...     return fb.Triangular.from_bsr(blocks, [0, 0, 1], [0, 1, 3]).solve(np.array([2.0, 5.0]))
+        >>> solution(blocks)
+        array([1., 1.])
+        >>> fb.grad(lambda blocks: solution(blocks)[1])(blocks).ravel()
+        array([ 2., -1., -1.])
+        """
+        from ..interop.bsr import pattern_of, uplo_of  # a bridge: SciPy's sparse package is slow
+
+        where = "Triangular.from_bsr"
+        check_kind(diagonal, where, ("unit", *DIAGONALS))
+        data, indices, indptr = kernel_array(data, f"{where}: data"), np.asarray(indices), np.asarray(indptr)
+        if data.ndim != 3 or data.shape[1] != data.shape[2] or indices.shape != data.shape[:1]:
+            raise ShapeError(
+                f"{where}: data must be (nnz, m, m), a block for each of {indices.size} indices; got {data.shape}"
+            )
+        A = pattern_of(indices, indptr, where)
+        pattern = Pattern(indptr, indices, uplo_of(A, where) == "U", diagonal, "Triangular")
+        if diagonal != "unit" and pattern.on.sum() < pattern.n:
+            i = int(np.flatnonzero(A.diagonal() == 0)[0])
+            raise SingularError(f"{where}: block ({i}, {i}) must be given because it is solved with; got none")
+        return cls.from_stack(TracedSparse(data, pattern) if type(data) is Traced else pattern.stack(data))
 
     @classmethod
     def from_banded(cls, ab, widths, block, diagonal="general"):

@@ -46,16 +46,15 @@ def uplo_of(A, where=None):
     return "U" if (beside > 0).any() and not (beside < 0).any() else "L"
 
 
-def pattern_of(A, data):
-    """The diagonal blocks stacked, and (indptr, indices, place) of the others, as `SparseStack` takes them."""
-    rows, n, m = rows_of(A), len(A.indptr) - 1, A.blocksize[0]
-    diag = np.zeros((n, m, m), data.dtype)
-    on = rows == A.indices
-    diag[rows[on]] = data[on]
-    place = np.flatnonzero(~on).astype(np.int64)
-    indptr = np.zeros(n + 1, np.int64)
-    np.cumsum(np.bincount(rows[place], minlength=n), out=indptr[1:])
-    return diag, indptr, A.indices[place].astype(np.int64), place
+def pattern_of(indices, indptr, where):
+    """A matrix of ones in the places of blocks, which are sorted in each row and stand there once."""
+    A = scipy.sparse.csr_array((np.ones(len(indices)), indices, indptr), shape=(len(indptr) - 1,) * 2)
+    if not A.has_canonical_format:
+        raise StructureError(
+            f"{where}: indices must be sorted in each block row, without repetition, because each names one block; got "
+            f"others"
+        )
+    return A
 
 
 def block_diagonals(A, offsets, where, taken):

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from ..operator import Operator
-from ..sparse_stack import block_rows_apply
+from ..sparse_stack import block_rows_apply, row_sums, sparse_solve
 from ..stack import TRIANGLES, Stack, same, shifted, stacked_solve
 from .solves import symmetric, triangle
 from .table import RULES, Linear
@@ -118,3 +118,71 @@ def rule_of(name):
 
 
 RULES[stacked_solve] = tuple(map(rule_of, ("diag", "off", "b")))
+
+
+# Block-sparse triangles
+
+
+class SparseSolved(Operator):
+    """The derivative of A^-1 b with respect to the blocks of a block-sparse A, or b; or with A^T in place of A.
+
+    Parameters
+    ----------
+    of : {"data", "b"}
+    x : (n, m, r) array
+        The solution.
+    data, b, pattern, turned : the arguments of `sparse_solve`
+    """
+
+    def __init__(self, of, x, data, b, pattern, turned):
+        shape = data.shape if of == "data" else b.shape
+        self.__dict__.update(
+            of=of, x=x, data=data, pattern=pattern, turned=turned, shape_in=shape, shape_out=x.shape, name="A⁻¹"
+        )
+
+    def _solve(self, B, transposed=False):
+        turned = self.turned != transposed
+        return with_columns(lambda X: sparse_solve(self.data, X, self.pattern, turned), B, 3)
+
+    def _places(self):
+        """(to, of): block k of the matrix maps entry of[k] to entry to[k]."""
+        places = self.pattern.rows, self.pattern.columns
+        return places[::-1] if self.turned else places
+
+    def apply(self, X):
+        if self.of == "data":
+            to, of = self._places()
+            read = (lambda X: symmetric(X, "L")) if self.pattern.kind == "spd" else None
+            X = self.pattern.read(X, read)
+            X = -row_sums((X.mT if self.turned else X) @ self.x[of], to, self.pattern.n)
+        return self._solve(X)
+
+    def apply_adjoint(self, Y):
+        Z = self._solve(Y, transposed=True)
+        if self.of == "b":
+            return Z
+        to, of = self._places()
+        G = -(Z[..., to, :, :] @ self.x[of].mT)
+        stand = (lambda G: triangle(G, "L")) if self.pattern.kind == "spd" else None
+        return self.pattern.read(G.mT if self.turned else G, stand)
+
+    def adjoint(self):
+        return Operator(self.apply_adjoint, self.apply, self.name + "ᴴ", self.shape_out, self.shape_in)
+
+    transposed = adjoint
+
+
+def sparse_rule_of(name):
+    def sparse_rule(x, data, b, pattern, turned):
+        refuse_complex(pattern.where, data, b)
+        return SparseSolved(name, x, data, b, pattern, turned)
+
+    return sparse_rule
+
+
+def row_sums_rule(y, P, rows, n):
+    return Linear(lambda X, *_: row_sums(X, rows, n), lambda Y, *_: Y[..., rows, :, :], (y, P), {})
+
+
+RULES[sparse_solve] = tuple(map(sparse_rule_of, ("data", "b")))
+RULES[row_sums] = (row_sums_rule,)
