@@ -196,6 +196,35 @@ def test_an_array_of_numbers():
     np.testing.assert_allclose(A @ x, b, rtol=1e-13)
 
 
+@pytest.mark.parametrize("held", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("given", ["int64", "float32", "float64", "complex64", "complex128"])
+def test_an_array_of_another_dtype(held, given):
+    A = chain(held)
+    F, b = fb.factorize(A), (10 * np.array(right_side(given if given != "int64" else "float64"))).astype(given)
+    expected = np.array(fb.backslash(A, list(b)))
+    x = solved(F, b)
+    assert x.dtype == expected.dtype == np.result_type(held, given)
+    eps = np.finfo(x.dtype).eps
+    np.testing.assert_allclose(x, expected, rtol=0, atol=100 * eps * np.abs(expected).max())
+    np.testing.assert_allclose(F.H.solve(x), fb.backslash(A.H, list(x)), rtol=0, atol=1e3 * eps * np.abs(x).max())
+    if np.result_type(held, given) == held or np.dtype(held) == float:
+        assert tape_of(F) is not None
+
+
+def test_complex_numbers_in_real_blocks():
+    A = fb.Bidiagonal([2j * fb.Identity()] * N, [fb.Left(np.eye(4))] * (N - 1))
+    b = np.array(right_side("complex128"))
+    np.testing.assert_allclose(solved(fb.factorize(A), b), np.array(fb.backslash(A, list(b))), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_stacks_of_directions_in_an_array(dtype):
+    A, b = chain(dtype), np.array(right_side(dtype, shape=(3, 4, 4)))
+    F = fb.factorize(A)
+    agree(list(solved(F, b)), fb.backslash(A, list(b)))
+    assert tape_of(F) is not None
+
+
 def test_an_array_and_a_list_share_a_tape():
     F, b = fb.factorize(chain()), right_side()
     x = solved(F, b)

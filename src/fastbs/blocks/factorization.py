@@ -1,12 +1,16 @@
 """A triangular block matrix ready to be solved with."""
 
+import functools
+
 import numpy as np
 
 from ..arguments import check_out, is_array
 from ..backslash import Arithmetic, substitute
+from ..compiler.instructions import KERNEL_DTYPES
 from ..errors import ShapeError, SingularError, StructureError
 from ..operator import Operator, explicit
 from ..operators import Identity
+from ..tapes import leaves_of, structure_of
 from ..values import fresh, subtract
 from .entry import adjoint_of, transpose_of
 from .lazy import BlockMap
@@ -78,11 +82,43 @@ class Factorization(BlockMap):
             x = self._solves.run(b, out)
             if x is not None:
                 return x
+        if type(b) is np.ndarray and b.dtype != self._held:
+            x = self._promoted(b)
+            if x is not None:
+                return x
         entries = block_vector(b, self.shape[1], f"{self.where}: b")
         x = self.apply(entries)
         if type(b) is list or type(b) is np.ndarray:
             self._solves.saw(self, b, entries, x)
         return like(b, x)
+
+    @functools.cached_property
+    def _held(self):
+        """The dtype of the arrays in the blocks, None where one of these has no kernels."""
+        blocks = [block for _, block in self.matrix.items()]
+        if not all(isinstance(block, Operator) and structure_of(block) is not None for block in blocks):
+            return None
+        leaves = [leaf for block in blocks for leaf in leaves_of(block)]
+        dtypes = {leaf.dtype for leaf in leaves if is_array(leaf)}
+        if not dtypes or (any(isinstance(leaf, complex) for leaf in leaves) and np.result_type(*dtypes).kind != "c"):
+            return None
+        return np.result_type(*dtypes)
+
+    def _promoted(self, b):
+        """The solution for an array of another dtype than that of the blocks, which tapes do not mix; None for others.
+
+        A complex array is two real ones where the blocks are real.
+        """
+        held = self._held
+        if held is None or b.dtype.kind not in "biufc":
+            return None
+        dtype = np.result_type(held, b.dtype)
+        if held.kind == "f" and dtype in KERNEL_DTYPES and dtype.kind == "c":
+            real, imaginary = self._solved(b.real), self._solved(b.imag)
+            x = np.empty(real.shape, dtype)
+            x.real, x.imag = real, imaginary
+            return x
+        return self._solved(b.astype(dtype)) if dtype == held else None
 
     def apply(self, b):
         at = None  # the block that is being used, for messages
