@@ -10,7 +10,7 @@ import numpy as np
 
 from . import values
 from .arguments import is_array
-from .errors import ShapeError, SingularError
+from .errors import ShapeError, SingularError, StructureError
 from .operator import DEEP, Operator
 from .shapes import link, text, unify
 
@@ -231,7 +231,10 @@ class Sum(Composite):
 
     def inverse(self):
         if len(self.operators) > 1:
-            return super().inverse()
+            raise StructureError(
+                f"Sum.inv: no inverse is known of {self} because its {len(self.operators)} terms share no factors; "
+                f"KroneckerSum(A, B, ...) has one, and SciPy's iterative solvers take as_scipy()"
+            )
         return self._flipped([self.operators[0].inverse()])
 
     def shapes_at(self, rank):

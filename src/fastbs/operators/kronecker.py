@@ -8,7 +8,7 @@ from .._kronecker import apply_chain
 from ..arguments import as_matrix, is_sparse
 from ..errors import ShapeError
 from .arrayoperator import ArrayOperator
-from .matrix import FactoredInverse, factored, inverse_name, left_product, right_product, transposed_name
+from .matrix import FactoredInverse, along_axis, factored, inverse_name, transposed_name
 
 __all__ = ["Kronecker"]
 
@@ -144,15 +144,3 @@ class Kronecker(ArrayOperator):
 def derived(rule, name):
     """``(A⊗B)ᵀ`` is ``Aᵀ⊗Bᵀ``, and so for the inverse."""
     return "⊗".join(rule(factor.strip()) for factor in name.split("⊗"))
-
-
-def along_axis(A, X, i, n_stack):
-    """Factor i, counted from the last axis of X, applied to that axis."""
-    if i == 0:
-        return right_product(X, A.T)
-    axis = X.ndim - 1 - i
-    if i == 1:
-        return left_product(A, X)
-    # (stack, d, rest) with the axes behind d as columns
-    folded = np.reshape(X, (*X.shape[: axis + 1], math.prod(X.shape[axis + 1 :])))
-    return np.reshape(left_product(A, folded), (*X.shape[:axis], A.shape[0], *X.shape[axis + 1 :]))

@@ -1,4 +1,7 @@
-"""X -> B X + X A^T, and its inverse, which solves Sylvester and Lyapunov equations."""
+"""X -> B X + X A^T, and its inverse, which solves Sylvester and Lyapunov equations; and sums of more terms."""
+
+import functools
+import math
 
 import numpy as np
 from scipy.linalg import get_lapack_funcs, schur
@@ -7,7 +10,7 @@ from ..arguments import as_matrix
 from ..errors import DtypeError, ShapeError, SingularError
 from ..operator import Operator
 from .arrayoperator import ArrayOperator
-from .matrix import left_product, right_product, solve_dtype, transposed_name
+from .matrix import along_axis, solve_dtype, transposed_name
 
 __all__ = ["KroneckerSum"]
 
@@ -22,14 +25,22 @@ class KroneckerSum(ArrayOperator):
     ----------
     A : (n, n) array, kept by reference
     B : (m, m) array, kept by reference
+    *more : square matrices
+        ``KroneckerSum(A, B, C)`` is A ⊗ I ⊗ I + I ⊗ B ⊗ I + I ⊗ I ⊗ C; it acts on arrays with as many axes as there are
+        factors, in the reverse order of these, as `Kronecker`.
 
     Maps      (m, n) -> (m, n)
     Adjoint   Y -> B^H Y + Y conj(A), again a KroneckerSum
-    Inverse   Bartels-Stewart: Schur forms of A and B, kept, and one triangular solve each time
-    Cost      2 m n (m + n) flops; the inverse 25 (m^3 + n^3) once, then about 5 m n (m + n)
-    Raises    ShapeError if A or B is not square or X not (m, n); SingularError, from the inverse, if an
-              eigenvalue of B is minus one of A
-    Source    R. H. Bartels, G. W. Stewart, Algorithm 432, Commun. ACM 15(9), 1972
+    Inverse   Bartels-Stewart: Schur forms of A and B, kept, and one triangular solve each time; of three and more
+              factors complex Schur forms, where one is not Hermitian, and such a solve for each place along the other
+              axes; of Hermitian ones their eigenvectors and a division
+    Cost      2 m n (m + n) flops; the inverse 25 (m^3 + n^3) once, then about 5 m n (m + n); N elements and k factors
+              likewise
+    Raises    ShapeError if a factor is not square or X not (m, n); SingularError, from the inverse, if eigenvalues, one
+              of each factor, add up to zero
+    Source    R. H. Bartels, G. W. Stewart, Algorithm 432, Commun. ACM 15(9), 1972; more factors after M. Chen and D.
+              Kressner, Recursive blocked algorithms for linear systems with Kronecker product structure, Numer.
+              Algorithms 84, 2020
 
     Examples
     --------
@@ -40,34 +51,42 @@ class KroneckerSum(ArrayOperator):
     array([[5., 5.]])
     >>> op.solve(np.array([[5.0, 5.0]]))
     array([[1., 1.]])
+    >>> fb.KroneckerSum(A, B, np.eye(1)).solve(np.array([[[6.0, 6.0]]])).round(12)
+    array([[[1., 1.]]])
     """
 
-    fields = ("A", "B")
+    fields = ("factors",)
 
-    def __init__(self, A, B):
-        A, B = as_matrix(A, "KroneckerSum: A"), as_matrix(B, "KroneckerSum: B")
-        for name, matrix in (("A", A), ("B", B)):
+    def __init__(self, *factors):
+        if len(factors) < 2:
+            raise TypeError(
+                f"KroneckerSum: at least two matrices must be given because they are added; got {len(factors)}"
+            )
+        names = ["ABCDEFGH"[i % 8] for i in range(len(factors))]
+        factors = tuple(as_matrix(A, f"KroneckerSum: {name}") for name, A in zip(names, factors, strict=True))
+        for name, matrix in zip(names, factors, strict=True):
             if matrix.shape[0] != matrix.shape[1]:
                 raise ShapeError(
                     f"KroneckerSum: {name} must be square because the sum adds the identity on the other side; "
                     f"got {tuple(matrix.shape)}"
                 )
-        self._hold(A, B, "A⊕B")
+        self._hold(factors, "⊕".join(names))
 
-    def _hold(self, A, B, name):
-        shape = (B.shape[0], A.shape[0])
-        self._set(A=A, B=B, name=name, shape_in=shape, shape_out=shape)
+    def _hold(self, factors, name):
+        shape = tuple(A.shape[0] for A in reversed(factors))
+        self._set(factors=factors, name=name, shape_in=shape, shape_out=shape)
         return self
 
     def apply(self, X):
-        return left_product(self.held(self.B), X) + right_product(X, self.held(self.A).T)
+        stack = X.ndim - len(self.factors)
+        return sum(along_axis(self.held(A), X, i, stack) for i, A in reversed(list(enumerate(self.factors))))
 
     def transposed(self):
         name = "⊕".join(transposed_name(part) for part in self.name.split("⊕"))
-        return self.replace()._hold(self.A.T, self.B.T, name)
+        return self.replace()._hold(tuple(A.T for A in self.factors), name)
 
     def inverse(self):
-        return SylvesterInverse.of(self)
+        return (SylvesterInverse if len(self.factors) == 2 else KroneckerSumInverse).of(self)
 
     def logdet(self):
         """(sign, log|det|), as `numpy.linalg.slogdet`: the product of all sums of eigenvalues.
@@ -79,20 +98,31 @@ class KroneckerSum(ArrayOperator):
         >>> sign, np.exp(log).round(12)
         (np.float64(1.0), np.float64(20.0))
         """
-        A, B = dense_array(self.held(self.A)), dense_array(self.held(self.B))
-        sums = np.add.outer(np.linalg.eigvals(B), np.linalg.eigvals(A))
+        factors = [dense_array(self.held(A)) for A in self.factors]
+        sums = functools.reduce(np.add.outer, map(np.linalg.eigvals, factors))
         size = np.abs(sums)
         with np.errstate(divide="ignore"):
             log = np.log(size).sum()
         sign = np.prod(np.divide(sums, size, out=np.zeros_like(sums), where=size > 0))
-        return (sign, log) if A.dtype.kind == "c" or B.dtype.kind == "c" else (np.sign(sign.real), log)
+        return (sign, log) if any(A.dtype.kind == "c" for A in factors) else (np.sign(sign.real), log)
 
     def _because(self):
-        return f"A is {tuple(self.A.shape)} and B {tuple(self.B.shape)}"
+        names = [f"{name} {tuple(A.shape)}" for name, A in zip(self.name.split("⊕"), self.factors, strict=True)]
+        return f"{names[0].replace(' ', ' is ', 1)} and {', '.join(names[1:])}"
 
     @property
     def symbol(self):
         return "⊕".join(f"conj({part})" if self.conj else part for part in self.name.split("⊕"))
+
+
+def kernel_factors(op):
+    """The factors as arrays of the dtype in which LAPACK computes."""
+    factors = [dense_array(op.held(A)) for A in op.factors]
+    dtype = np.result_type(*map(solve_dtype, factors))
+    if dtype.char not in "fdFD":
+        names = " and ".join(op.name.split("⊕"))
+        raise DtypeError(f"KroneckerSum.inv: {names} must be at most double precision because LAPACK is; got {dtype}")
+    return [A.astype(dtype) for A in factors]
 
 
 class SylvesterInverse(Operator):
@@ -107,14 +137,9 @@ class SylvesterInverse(Operator):
 
     @classmethod
     def of(cls, op):
-        A, B = dense_array(op.held(op.A)), dense_array(op.held(op.B))
-        dtype = np.result_type(solve_dtype(A), solve_dtype(B))
-        if dtype.char not in "fdFD":
-            raise DtypeError(
-                f"KroneckerSum.inv: A and B must be at most double precision because LAPACK is; got {dtype}"
-            )
-        output = "complex" if dtype.kind == "c" else "real"
-        (S, V), (R, U) = (schur_form(M.astype(dtype), output) for M in (A.T, B))
+        A, B = kernel_factors(op)
+        output = "complex" if A.dtype.kind == "c" else "real"
+        (S, V), (R, U) = (schur_form(M, output) for M in (A.T, B))
         return cls(op, (R, U, S, V), False)
 
     def apply(self, Y):
@@ -156,6 +181,90 @@ class SylvesterInverse(Operator):
     @property
     def symbol(self):
         return f"({self.original.symbol})⁻¹"
+
+
+class KroneckerSumInverse(Operator):
+    """Y -> the X that a sum of three and more terms maps to it.
+
+    With the forms A_i = U_i T_i U_i^H it is triangular in the coordinates of the U_i: entries along the first axis are
+    solved for from the last up, ``(T[j, j] + the other terms) X_j = Y_j - sum over l > j of T[j, l] X_l``, where two
+    terms are a Sylvester equation of triangles.
+    """
+
+    def __init__(self, original, triangles, bases, is_real):
+        shape = original.shape_in
+        self._set(original=original, triangles=triangles, bases=bases, is_real=is_real, shape_in=shape, shape_out=shape)
+
+    @classmethod
+    def of(cls, op):
+        factors = kernel_factors(op)
+        dtype = factors[0].dtype
+        if all(np.array_equal(A, A.conj().T) for A in factors):
+            triangles, bases = zip(*map(np.linalg.eigh, factors), strict=True)
+            spectra = triangles
+        else:  # that of A^T stands on the right of a matrix
+            triangles, bases = zip(*(schur_form(M, "complex") for M in (factors[0].T, *factors[1:])), strict=True)
+            bases = (bases[0].conj(), *bases[1:])
+            spectra = [np.diagonal(T) for T in triangles]
+        if math.prod(op.shape_in):
+            sums = np.abs(functools.reduce(np.add.outer, spectra))
+            if sums.min() <= np.finfo(dtype).eps * max(np.abs(spectrum).max() for spectrum in spectra):
+                raise SingularError(
+                    f"KroneckerSum.inv: eigenvalues, one of each factor, must not add up to zero because the sum "
+                    f"is singular then; got a sum of {sums.min():.3g}"
+                )
+        return cls(op, triangles, bases, dtype.kind != "c")
+
+    def apply(self, Y):
+        Y, k = np.asarray(Y), len(self.triangles)
+        dtype = np.result_type(self.dtype, Y)
+        if dtype.char not in "fdFD":
+            raise DtypeError(f"KroneckerSum.solve: Y must be at most double precision because LAPACK is; got {Y.dtype}")
+        if not Y.size:
+            return np.zeros(Y.shape, dtype)
+        X, stack = Y, Y.ndim - k
+        for i, U in enumerate(self.bases):
+            X = along_axis(U.conj().T, X, i, stack)
+        if self.triangles[0].ndim == 1:
+            X = X / functools.reduce(np.add.outer, reversed(self.triangles))
+        else:
+            shape = X.shape
+            X = np.reshape([substituted(self.triangles[::-1], part) for part in X.reshape(-1, *self.shape_in)], shape)
+        for i, U in enumerate(self.bases):
+            X = along_axis(U, X, i, stack)
+        return (X.real if self.is_real and Y.dtype.kind != "c" else X).astype(dtype, copy=False)
+
+    def adjoint(self):
+        return KroneckerSumInverse.of(self.original.H)
+
+    def transposed(self):
+        return KroneckerSumInverse.of(self.original.T)
+
+    def inverse(self):
+        return self.original
+
+    @property
+    def dtype(self):
+        dtype = np.result_type(*self.bases)
+        return np.dtype(dtype.char.lower()) if self.is_real else dtype
+
+    @property
+    def symbol(self):
+        return f"({self.original.symbol})⁻¹"
+
+
+def substituted(triangles, Y):
+    """X with T_1 X + ... = Y, each along one axis of X, the last from the right."""
+    T, rest = triangles[0], triangles[1:]
+    if len(rest) == 1:
+        trsyl = get_lapack_funcs("trsyl", (T, Y))
+        X, scale, _ = trsyl(T, rest[0], Y)
+        return X / scale
+    X = np.empty_like(Y)
+    for j in reversed(range(len(T))):
+        own = rest[0] + T[j, j] * np.eye(len(rest[0]), dtype=T.dtype)
+        X[j] = substituted((own, *rest[1:]), Y[j] - np.tensordot(T[j, j + 1 :], X[j + 1 :], 1))
+    return X
 
 
 def schur_form(M, output):

@@ -11,7 +11,15 @@ from .._trace import Traced
 from ..arguments import is_array, is_sparse
 from ..errors import DtypeError, ShapeError, SingularError
 
-__all__ = ["FactoredInverse", "factored", "inverse_name", "left_product", "right_product", "transposed_name"]
+__all__ = [
+    "FactoredInverse",
+    "along_axis",
+    "factored",
+    "inverse_name",
+    "left_product",
+    "right_product",
+    "transposed_name",
+]
 
 
 def transposed_name(name):
@@ -211,3 +219,15 @@ class SparseSolver:
     def __setstate__(self, state):
         self.A, self.where = state
         self.lu = self._factors()
+
+
+def along_axis(A, X, i, n_stack):
+    """Factor i, counted from the last axis of X, applied to that axis."""
+    if i == 0:
+        return right_product(X, A.T)
+    axis = X.ndim - 1 - i
+    if i == 1:
+        return left_product(A, X)
+    # (stack, d, rest) with the axes behind d as columns
+    folded = np.reshape(X, (*X.shape[: axis + 1], math.prod(X.shape[axis + 1 :])))
+    return np.reshape(left_product(A, folded), (*X.shape[:axis], A.shape[0], *X.shape[axis + 1 :]))
