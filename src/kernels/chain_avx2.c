@@ -9,6 +9,7 @@
 #else
 #pragma GCC target("avx2,fma")
 #endif
+#define VECTOR_BYTES 32
 #define TABLE fb_chains_avx2
 #include "chain_impl.h"
 #if defined(__clang__)

@@ -1,4 +1,5 @@
 /* Chains for the oldest CPU of the platform, the plan of a chain, and the choice. */
+#define VECTOR_BYTES 16
 #define TABLE fb_chains_base
 #include "chain_impl.h"
 

@@ -3,31 +3,29 @@
  * The one product: c (rows, COLUMNS) = l (rows, n) r (n, COLUMNS), with c in registers, l read element by element.
  */
 #define COLUMNS ((int64_t)(64 / sizeof(REAL))) /* a cache line */
-#define ROWS 6                                 /* with two vectors a row c and r fit into 16 registers */
+#define PARTS (64 / VECTOR_BYTES)              /* vectors of a line */
+#define ROWS (12 / PARTS)                      /* c and a line of r fit into 16 registers */
 #define LARGE 65                               /* from here on BLAS is faster */
 
 #if defined(__GNUC__)
-typedef REAL NAME(vector) __attribute__((vector_size(32)));
-#define WIDTH ((int64_t)(32 / sizeof(REAL)))
+typedef REAL NAME(vector) __attribute__((vector_size(VECTOR_BYTES)));
+#define WIDTH ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
 
 INLINE void NAME(block)(const int rows, int64_t n, const REAL *l, int64_t ls, int64_t lk, const REAL *r, int64_t rk,
                         REAL *c, int64_t cs)
 {
-    NAME(vector) sum[ROWS][2], x, y;
-    for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (NAME(vector)){0};
+    NAME(vector) sum[ROWS][PARTS], x[PARTS];
+    for (int i = 0; i < rows; i++)
+        for (int p = 0; p < PARTS; p++) sum[i][p] = (NAME(vector)){0};
     for (int64_t k = 0; k < n; k++) {
-        memcpy(&x, r + k * rk, sizeof(x));
-        memcpy(&y, r + k * rk + WIDTH, sizeof(y));
+        for (int p = 0; p < PARTS; p++) memcpy(&x[p], r + k * rk + p * WIDTH, sizeof(x[p]));
         for (int i = 0; i < rows; i++) {
             const REAL a = l[i * ls + k * lk];
-            sum[i][0] += a * x;
-            sum[i][1] += a * y;
+            for (int p = 0; p < PARTS; p++) sum[i][p] += a * x[p];
         }
     }
-    for (int i = 0; i < rows; i++) {
-        memcpy(c + i * cs, &sum[i][0], sizeof(x));
-        memcpy(c + i * cs + WIDTH, &sum[i][1], sizeof(y));
-    }
+    for (int i = 0; i < rows; i++)
+        for (int p = 0; p < PARTS; p++) memcpy(c + i * cs + p * WIDTH, &sum[i][p], sizeof(x[p]));
 }
 #else
 INLINE void NAME(block)(const int rows, int64_t n, const REAL *l, int64_t ls, int64_t lk, const REAL *r, int64_t rk,
@@ -49,12 +47,10 @@ static void NAME(panel)(int64_t m, int64_t n, const REAL *l, int64_t ls, int64_t
     for (int64_t blocks = (m + ROWS - 1) / ROWS; blocks > 0; blocks--) {
         const int64_t rows = (m + blocks - 1) / blocks;
         switch (rows) {
-        case 1: NAME(block)(1, n, l, ls, lk, r, rk, c, cs); break;
-        case 2: NAME(block)(2, n, l, ls, lk, r, rk, c, cs); break;
-        case 3: NAME(block)(3, n, l, ls, lk, r, rk, c, cs); break;
-        case 4: NAME(block)(4, n, l, ls, lk, r, rk, c, cs); break;
-        case 5: NAME(block)(5, n, l, ls, lk, r, rk, c, cs); break;
-        default: NAME(block)(6, n, l, ls, lk, r, rk, c, cs);
+#define BLOCK(g)                                                                                                       \
+    case g: NAME(block)(g < ROWS ? g : ROWS, n, l, ls, lk, r, rk, c, cs); break;
+            BLOCK(1) BLOCK(2) BLOCK(3) BLOCK(4) BLOCK(5) BLOCK(6)
+#undef BLOCK
         }
         m -= rows;
         l += rows * ls;
@@ -210,6 +206,7 @@ static void NAME(run)(const fb_chain *chain, const void *x_, void *y_, void *wor
 }
 
 #undef COLUMNS
+#undef PARTS
 #undef ROWS
 #undef LARGE
 #undef WIDTH

@@ -1,4 +1,4 @@
-/* Chains of one instruction set. Before including: TABLE. */
+/* Chains of one instruction set. Before including: TABLE, VECTOR_BYTES (as registers hold them). */
 #include <string.h>
 
 #include "chain.h"
