@@ -40,7 +40,7 @@ from .instructions import (
 )
 from .program import INPUT, Step
 from .sums import Sums
-from .table import CALLED, PLACES, SEVERAL, SIGNS, SIMPLE, TABLE, VIEW_CONDITIONS, VIEWS
+from .table import CALLED, PLACES, SIGNS, SIMPLE, TABLE, VIEWS, is_view
 from .views import Buffer, View, contiguous, has_lines, has_unit_lines, merge
 
 __all__ = ["Lowering"]
@@ -82,7 +82,7 @@ class Lowering:
     def run(self):
         """Lower everything; the instructions are in `code`."""
         self.find_places()
-        for unit in fused(self.program, self.is_view, self.sums.covers):
+        for unit in fused(self.program, is_view, self.sums.covers):
             if type(unit) is Cluster:
                 self.cluster(unit)
             else:
@@ -95,7 +95,7 @@ class Lowering:
     def step(self, step):
         line = TABLE.get(step.function)
         for a in step.arguments:  # a view may take a copy, which stays whatever becomes of the step
-            if type(a) is Step and id(a) not in self.values and self.is_view(a):
+            if type(a) is Step and id(a) not in self.values and is_view(a):
                 self.view(a)
         if line is not None:
             mark = len(self.code)
@@ -223,20 +223,11 @@ class Lowering:
                 raise NotLowerable(f"an argument {type(argument).__name__}")
             return self.constant(argument if isinstance(argument, np.ndarray) else np.asarray(argument))
         value = self.values.get(id(argument))
-        if value is None and self.is_view(argument):
+        if value is None and is_view(argument):
             value = self.values[id(argument)] = VIEWS[argument.function](self, argument)
         if type(value) is not View:
             raise NotLowerable("a value without memory")
         return value
-
-    def is_view(self, step):
-        """Whether a step is no code but another look at its argument."""
-        if step.function not in VIEWS or step.shape is None:
-            return False
-        if not VIEW_CONDITIONS.get(step.function, always)(step):
-            return False
-        x = step.arguments[0]
-        return type(x) is Step and (x.shape is not None or x.function in SEVERAL)
 
     def operand(self, argument, dtype):
         """The view of an argument in a dtype; converted where it has another one."""
@@ -251,7 +242,7 @@ class Lowering:
                     type(a) is Step
                     and a.function is not INPUT
                     and a.dtype == step.dtype
-                    and not self.is_view(a)
+                    and not is_view(a)
                     and id(a) not in self.sums.waiting
                     and id(a) not in self.sums.outermost
                     and id(a) not in self.destinations
@@ -476,10 +467,6 @@ class Lowering:
         if not self.calls:
             raise NotLowerable(f"no kernel for {code.function}")
         self.code.append(Instruction(CALL, 1, detail=code, cost=1e5))
-
-
-def always(step):
-    return True
 
 
 def as_is(x):

@@ -18,10 +18,12 @@ from .instructions import (
     NotLowerable,
     Product,
 )
+from .program import Step
 from .views import merge
 
 __all__ = [
     "CALLED", "PARTS", "PLACES", "SCATTERS", "SEVERAL", "SIGNS", "SIMPLE", "TABLE", "VIEWS", "VIEW_CONDITIONS",
+    "is_view",
 ]  # fmt: skip
 
 # Functions -> their instructions: each takes the lowering and the step, and returns the view of the result.
@@ -41,6 +43,16 @@ CALLED = {}
 SCATTERS = {}
 # Sums, and the signs of their terms
 SIGNS = {np.add: (1.0, 1.0), np.subtract: (1.0, -1.0), np.negative: (-1.0,), np.positive: (1.0,)}
+
+
+def is_view(step):
+    """Whether a step is no code but another look at its argument."""
+    if step.function not in VIEWS or step.shape is None:
+        return False
+    if step.function in VIEW_CONDITIONS and not VIEW_CONDITIONS[step.function](step):
+        return False
+    x = step.arguments[0]
+    return type(x) is Step and (x.shape is not None or x.function in SEVERAL)
 
 
 def lower_matmul(to, step):
