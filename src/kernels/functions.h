@@ -42,6 +42,13 @@ enum fb_function {
     FB_FUNCTIONS
 };
 
+/* the labels of all functions in a switch */
+#define FUNCTION_CASES                                                                                         \
+    case FB_EXP: case FB_EXPM1: case FB_LOG: case FB_LOG1P: case FB_TANH: case FB_SIGMOID: case FB_SOFTPLUS:   \
+    case FB_RELU: case FB_ERF: case FB_ERFC: case FB_NDTR: case FB_SIN: case FB_COS: case FB_SQRT:             \
+    case FB_EXP2: case FB_LOG2: case FB_LOG10: case FB_TAN: case FB_SINH: case FB_COSH: case FB_ARCTAN:        \
+    case FB_ARCSIN: case FB_ARCCOS: case FB_ARCSINH: case FB_ARCCOSH: case FB_ARCTANH: case FB_CBRT:
+
 /* y = f(x), elementwise, unit strides, any alignment; y may be x. Neither is touched beyond n. */
 typedef void (*fb_map)(int64_t n, const void *x, void *y);
 

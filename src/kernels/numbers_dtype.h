@@ -122,7 +122,8 @@ INLINE void NAME(run_numbers)(const fb_micro *op, const fb_micro *end, REAL *val
             NUMBER_OPERATIONS(ONE)
 #undef ONE
         case FB_OF_LAST: value[op->d] = last = fb_one_table->SUFFIX[op->a](last); break;
-        default: value[op->d] = last = fb_one_table->SUFFIX[op->op](value[op->a]);
+        FUNCTION_CASES value[op->d] = last = fb_one_table->SUFFIX[op->op](value[op->a]); break;
+        default: UNREACHABLE;
         }
     }
 }

@@ -28,11 +28,13 @@
 #define COLD __attribute__((noinline, cold))
 #define UNLIKELY(condition) __builtin_expect(condition, 0)
 #define OWN_CODE(x) __asm__ volatile("" : "+r"(x))
+#define UNREACHABLE __builtin_unreachable()
 #else
 #define INLINE static inline
 #define COLD
 #define UNLIKELY(condition) (condition)
 #define OWN_CODE(x) (void)(x)
+#define UNREACHABLE break
 #endif
 
 #endif
