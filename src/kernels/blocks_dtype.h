@@ -286,8 +286,8 @@ INLINE fb_system NAME2(last_columns)(const fb_system *A, int64_t first)
 
 static int64_t NAME2(solve_wide)(const fb_system *A, int64_t start, int64_t stop, void *work)
 {
-    /* as many blocks at once as stay in the second level cache for all columns */
-    const int64_t run = 1 + 131072 / ((int64_t)(2 * sizeof(STORED)) * (A->m * A->m + 1));
+    /* as many blocks at once as stay in the second level cache with all columns */
+    const int64_t run = 1 + 131072 / ((int64_t)sizeof(STORED) * (2 * A->m * (A->m + A->r) + 1));
     int64_t singular = 0;
     for (int64_t from = start; from < stop && !singular; from += run) {
         const int64_t to = from + run < stop ? from + run : stop;
