@@ -25,6 +25,33 @@ def blocks(n, m, dtype=np.float64, seed=0):
     return diag, rng.standard_normal((n - 1, m, m)).astype(dtype) / m
 
 
+def tridiagonal_blocks(n, m, positive):
+    """(diag, lower, upper), block diagonally dominant; upper is None if positive."""
+    diag, lower = blocks(n, m)
+    return (diag + diag.mT + 2 * np.eye(m), lower, None) if positive else (diag + 2 * np.eye(m), lower, lower[::-1])
+
+
+def tridiagonal(n, m, positive):
+    """Against LAPACK's solvers of band matrices, with the band made beforehand; factors are made anew."""
+    diag, lower, upper = tridiagonal_blocks(n, m, positive)
+    A, b = fb.Tridiagonal(diag, lower, upper), right_side(n, m, 1)
+    flat = b.ravel()
+    if positive:
+        band = banded(diag, lower)
+        return {
+            "fastbs": lambda: A.solve(b),
+            "solveh_banded": lambda: scipy.linalg.solveh_banded(band, flat, lower=True),
+        }
+    k = 2 * m - 1
+    wide = np.zeros((2 * k + 1, n * m))
+    for i in range(m):
+        for j in range(m):
+            wide[k + i - j, j::m] = diag[:, i, j]
+            wide[k + m + i - j, j : (n - 1) * m : m] = lower[:, i, j]
+            wide[k - m + i - j, j + m :: m] = upper[:, i, j]
+    return {"fastbs": lambda: A.solve(b), "solve_banded": lambda: scipy.linalg.solve_banded((k, k), wide, flat)}
+
+
 def right_side(n, m, r):
     b = np.random.default_rng(1).standard_normal((n, m, r))
     return b[..., 0] if r == 1 else b

@@ -7,7 +7,7 @@ import numpy as np
 
 import fastbs as fb
 
-from .block_cases import blocks, right_side
+from .block_cases import blocks, right_side, tridiagonal_blocks
 from .graph_cases import random_graph
 
 
@@ -20,6 +20,12 @@ def bidiagonal(n, m, r, diagonal="lower"):
     A, b = fb.Bidiagonal.from_arrays(*blocks(n, m), diagonal=diagonal), right_side(n, m, r)
     out = np.empty_like(b)
     return lambda: A.solve(b, out=out)
+
+
+def tridiagonal(n, m, positive, inverse=False):
+    A = fb.Tridiagonal(*tridiagonal_blocks(n, m, positive))
+    b = right_side(n, m, 1)
+    return A.inverse_blocks if inverse else lambda: A.solve(b)
 
 
 def many_systems(count):
@@ -85,6 +91,15 @@ PICTURES = {
         "columns r",
         {"lower": (powers(1, 10**4, 13), lambda r: bidiagonal(100, 8, r), linear)},
     ),
+    "tridiagonal": (
+        "blocks N",
+        {
+            "m = 1": (powers(10, 10**5, 9), lambda n: tridiagonal(n, 1, False), linear),
+            "m = 4": (powers(10, 10**5, 9), lambda n: tridiagonal(n, 4, False), linear),
+            "m = 4, positive definite": (powers(10, 10**5, 9), lambda n: tridiagonal(n, 4, True), linear),
+            "m = 4, blocks of the inverse": (powers(10, 10**5, 9), lambda n: tridiagonal(n, 4, True, True), linear),
+        },
+    ),
     "systems of N = 20, m = 3": ("systems", {"batch": (powers(1, 10**4, 9), many_systems, linear)}),
     "graphs of 3 edges a node": (
         "edges",
@@ -130,8 +145,8 @@ def draw(curves, path):
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, 3, figsize=(13, 7.4), layout="constrained")
-    for ax, (title, (axis, lines)) in zip(axes.flat, curves.items(), strict=True):
+    figure, axes = plt.subplots(2, 4, figsize=(17, 7.4), layout="constrained")
+    for ax, (title, (axis, lines)) in zip(axes.flat, curves.items(), strict=False):
         for i, (label, (sizes, times, work)) in enumerate(lines.items()):
             ax.loglog(sizes, times, "o-", ms=4, lw=1.6, color=f"C{i}", label=label)
             theory = np.array([work(size) for size in sizes], float)
@@ -140,5 +155,7 @@ def draw(curves, path):
         ax.set(title=title, xlabel=axis, ylabel="seconds", ylim=(low / 3, None))
         ax.grid(True, which="major", lw=0.4, alpha=0.5)
         ax.legend(frameon=False, fontsize=9)
+    for ax in axes.flat[len(curves) :]:
+        ax.set_axis_off()
     figure.savefig(path, dpi=110)
     plt.close(figure)
