@@ -28,7 +28,8 @@ def blocks(n, m, dtype=np.float64, seed=0):
 def tridiagonal_blocks(n, m, positive):
     """(diag, lower, upper), block diagonally dominant; upper is None if positive."""
     diag, lower = blocks(n, m)
-    return (diag + diag.mT + 2 * np.eye(m), lower, None) if positive else (diag + 2 * np.eye(m), lower, lower[::-1])
+    diag, lower = diag + 6 * np.eye(m), lower / 4
+    return (diag + diag.mT, lower, None) if positive else (diag, lower, lower[::-1])
 
 
 def tridiagonal(n, m, positive):

@@ -10,8 +10,10 @@ import scipy.linalg
 
 import fastbs as fb
 from dense import DTYPES, backward_error, check_in_50_digits, random_array
+from fastbs import _blocks
 from fastbs.errors import DtypeError, ShapeError, SingularError, StructureError
 from gradients import check
+from memory import peak
 
 SIZES = (2, 1, 5, 0, 3, 3)
 
@@ -126,6 +128,35 @@ def test_diagonal_and_triangles_of_many_sizes():
     for view, M in turned(T, np.where(dense, A, 0)):
         np.testing.assert_allclose(view.solve(b), np.linalg.solve(M, b))
         np.testing.assert_allclose(np.concatenate(view.solve([b[:2], b[2:3], b[3:]])), np.linalg.solve(M, b))
+
+
+@pytest.mark.parametrize("kind", ["unit", "general", "lower", "spd"])
+def test_memory_is_the_result_and_a_block(kind):
+    sizes = [30, 40] * 8
+    diag, off, _ = random_lists(np.random.default_rng(7), sizes, "float64", "L", kind)
+    A = fb.Bidiagonal.from_arrays(diag, off, diagonal="general" if kind == "unit" else kind)
+    b = np.ones((sum(sizes), 20))
+    block = 2 * 40 * max(40, 20) * b.itemsize + 8000
+    for view in (A, fb.factorize(A), fb.factorize(A).H):
+        view.solve(b)
+        assert peak(lambda: view.solve(b), 2) <= b.nbytes + block  # noqa: B023
+        assert peak(lambda: view.solve(b, overwrite_b=True), 2) <= block  # noqa: B023
+
+
+@pytest.mark.parametrize("kind", ["general", "lower", "spd"])
+def test_failing_allocations(kind):
+    diag, off, _ = random_lists(np.random.default_rng(8), (20, 18), "float64", "L", kind)
+    A, b = fb.Bidiagonal.from_arrays(diag, off, diagonal=kind), np.ones((38, 3))
+    for function in (lambda: A.solve(b), lambda: fb.factorize(A).solve(b)):
+        function()
+        before = _blocks.allocated()
+        _blocks.fail_allocation(0)
+        try:
+            with pytest.raises(MemoryError, match=r"no memory for a workspace of \d+ bytes"):
+                function()
+        finally:
+            _blocks.fail_allocation(None)
+        assert _blocks.allocated() == before
 
 
 def test_derivatives():
