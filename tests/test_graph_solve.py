@@ -57,7 +57,8 @@ def by_definition(Lt, b, kind):
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_solves_by_definition(kind, dtype, index, planned, shuffled):
     rng = np.random.default_rng(0)
-    for n, edges, columns in [(1, 0, ()), (2, 3, (1,)), (40, 150, ()), (40, 500, (3,)), (60, 90, (17,))]:
+    for n, edges, columns in [(1, 0, ()), (2, 3, (1,)), (40, 150, ()), (40, 99, (2,)), (40, 500, (3,)), (9, 20, (4,)),
+                              (9, 20, (5,)), (60, 90, (17,))]:  # fmt: skip
         Lt = random_csr(rng, n, edges, dtype, shuffled=shuffled)
         graph = fb.Graph(Lt)
         graph = type(graph)._of(*(part.astype(index) for part in graph._parts[:2]), *graph._parts[2:3],

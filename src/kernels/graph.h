@@ -50,7 +50,10 @@ typedef struct {
     void (*push)(const fb_graph *g, int64_t start, int64_t stop, int64_t r, void *x);
 } fb_sweeps;
 
-/* The same for plans: about `budget` edges times columns from the cursor on; push goes from the end. */
+#define FB_FEW 4 /* columns of a planned sweep: with more, x[tail] no longer stays in a near cache */
+
+/* The same for plans and at most FB_FEW columns: about `budget` edges times columns from the cursor on; push goes
+ * from the end. */
 typedef struct {
     void (*pull)(const fb_plan *p, fb_cursor *at, int64_t budget, int64_t r, const void *b, void *x);
     void (*push)(const fb_plan *p, fb_cursor *at, int64_t budget, int64_t r, void *x);

@@ -40,6 +40,8 @@ cdef extern from "graph.h" nogil:
     int fb_all_finite(int real, int64_t count, const void *x)
     int fb_kahn_step(int index, int64_t nodes, int64_t edges, const void *indptr, const void *indices, int64_t budget,
                      fb_kahn *kahn)
+    enum:
+        FB_FEW
     int fb_make_plan(int real, int index, const fb_graph *g, fb_plan *plan)
     void fb_free_plan(fb_plan *plan)
     void fb_take_rows(int real, int index, int64_t nodes, int64_t r, const void *order, const void *x, void *out)
@@ -185,7 +187,7 @@ cdef class Sweeper:
 
 
 cdef class PlannedSweeper(Sweeper):
-    """The same with the edges sorted once: half the time a sweep, for a copy of the graph."""
+    """The same with the edges sorted once, for few columns: half the time a sweep, for a copy of the graph."""
 
     cdef fb_plan plan
 
@@ -195,15 +197,14 @@ cdef class PlannedSweeper(Sweeper):
         failed = fb_make_plan(self.real, self.index, &self.graph, &self.plan)
         if failed:
             raise MemoryError(f"factorize: no memory for a plan of {self.graph.edges} edges")
-        # the plan has its own copy; the order stays for taking and putting rows
-        self.indptr = self.indices = self.weights = self.weights[:0]
-        self.graph.indptr = self.graph.indices = self.graph.weights = NULL
 
     def __dealloc__(self):
         fb_free_plan(&self.plan)
 
     cdef int sweep(self, bint push, int semiring, int64_t r, const void *b, void *x) except -1:
         cdef void *rows = x
+        if r > FB_FEW:
+            return Sweeper.sweep(self, push, semiring, r, b, x)
         if self.graph.order == NULL:
             if push and b != x:
                 with nogil:

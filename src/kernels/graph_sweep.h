@@ -17,15 +17,16 @@ INLINE void NAME(gather)(const int width, int64_t degree, const INDEX *j, const 
     for (int c = 0; c < width; c++) out[c] = sum[c];
 }
 
-/* x[j] += w own for every edge, for `width` columns */
+/* x[j] += w own for every edge, for `width` columns; summed apart, because what is stored could be a weight */
 INLINE void NAME(scatter)(const int width, int64_t degree, const INDEX *j, const REAL *w, int64_t r,
                           const REAL *own, REAL *x)
 {
     REAL y[WIDE];
     for (int c = 0; c < width; c++) y[c] = own[c];
     for (int64_t e = 0; e < degree; e++) {
-        REAL *z = x + (int64_t)j[e] * r;
-        for (int c = 0; c < width; c++) z[c] = PLUS(z[c], TIMES(w[e], y[c]));
+        REAL *z = x + (int64_t)j[e] * r, sum[WIDE];
+        for (int c = 0; c < width; c++) sum[c] = PLUS(z[c], TIMES(w[e], y[c]));
+        for (int c = 0; c < width; c++) z[c] = sum[c];
     }
 }
 
