@@ -1,6 +1,7 @@
 """compile: the same numbers as without it, on first and second inputs; signatures, results, errors."""
 
 import copy
+import functools
 import itertools
 import os
 import pickle
@@ -12,11 +13,13 @@ import warnings
 import weakref
 from collections import OrderedDict, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 import optree
 import pytest
+import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special
 
@@ -283,6 +286,50 @@ def test_arguments_may_be_replaced_while_a_plan_runs():
         assert_allclose(compiled(big, x)[1], 300_000 * np.tanh(1.0))
 
 
+class Holder:
+    def __init__(self, a):
+        self.a = a
+
+
+class CallableHolder(Holder):
+    def __call__(self, x):
+        return self.a * x
+
+
+@pytest.mark.parametrize(
+    "value", [Holder(x), CallableHolder(x), slice(Holder(x)), fb.Left(A), np.random.default_rng(0)], ids=repr
+)
+def test_what_may_change_unseen_is_no_argument(value):
+    with pytest.raises(fb.DtypeError, match=f"may change unseen; got {type(value).__name__}: pass its arrays"):
+        fb.compile(lambda value, x: x)(value, x)
+
+
+def test_code_and_constants_are_arguments():
+    f = fb.compile(lambda g, x: g(x) if callable(g) else g.exp(x) if g is np else x * float(g))
+    for g in (np.sin, np.cos, len, np, Fraction(1, 2), functools.partial(np.add, 1.0), lambda x: 2 * x):
+        expected = g(x) if callable(g) else np.exp(x) if g is np else x / 2
+        assert_allclose(f(g, x), expected)
+
+
+@pytest.mark.parametrize("result", [Holder, lambda x: iter([x]), lambda x: slice(x[0])])
+def test_results_that_may_hold_traced_values_are_refused(result):
+    with pytest.raises(
+        fb.TraceError, match=r"results must be arrays, numbers, strings or containers .* return a tuple"
+    ):
+        fb.compile(result)(x)
+
+
+def test_what_calls_take_is_captured_by_value():
+    many, M = np.ones(10_000), scipy.sparse.csr_array(np.eye(5))
+    kernel = np.ones(3)
+    compiled = fb.compile(lambda x: (np.interp(x, np.arange(10_000.0), many), fb.Left(M) @ x, np.convolve(x, kernel)))
+    first = compiled(x)
+    assert_array_equal(first[1], x)
+    many[:], M.data[:], kernel[:] = 7.0, 7.0, 7.0
+    for p, q in zip(first, compiled(x), strict=True):
+        assert_array_equal(p, q)
+
+
 def test_numbers_that_are_arrays_are_captured_by_value():
     s = np.array(2.0)
     compiled = fb.compile(lambda x: (s, s * x))
@@ -361,6 +408,13 @@ def test_bound_functions_write_to_out():
     value, flat = bound()
     assert flat is out
     assert_allclose((value, *out), (np.sum(x), *2 * x))
+
+
+@pytest.mark.parametrize("n", [4, 6])
+def test_unflatten_takes_what_fits(n):
+    bound = fb.compile(lambda x: (np.sum(x), 2 * x)).bind(x)
+    with pytest.raises(fb.ShapeError, match=rf"Bound.unflatten: flat must have shape \(5,\) .* got \({n},\)"):
+        bound.unflatten(np.ones(n))
 
 
 def test_bound_functions_hold_their_arrays():

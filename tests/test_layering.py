@@ -13,7 +13,7 @@ import fastbs
 # From the bottom up. Names on one line do not import each other; a package is all its modules.
 LAYERS = [
     "errors",
-    "shapes arguments parts",
+    "shapes arguments parts draws",
     "backslash interop display data chain",
     "values semirings",
     "_tape _trace _graph _kronecker _blocks",  # compiled: the executor, the recording, and the sweeps

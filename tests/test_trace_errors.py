@@ -747,6 +747,22 @@ def test_truth_and_membership():
     refused(lambda x: bool(x), "truth value .* is ambiguous", ValueError)
 
 
+def test_numbers_are_found_by_value():
+    found = []
+
+    def f(x):
+        found.extend([x[0, 0] in {1.0, 2.0}, {1.0: "one"}[x[0, 0]], x[0, 1] in {1.0}])
+        return x
+
+    at(f)
+    assert found == [True, "one", False]
+    refused(lambda x: x in {1.0}, "unhashable", TypeError)
+    with pytest.raises(
+        fb.TraceError, match=r"hash: a look-up must not depend .* got one at .*test_trace_errors.py:\d+"
+    ):
+        fb.compile(lambda x: x[0, 0] in {1.0})(X)
+
+
 def test_scalars_are_no_sequences():
     refused(lambda x: len(x[0, 0]), "unsized", TypeError)
     refused(lambda x: list(x[0, 0]), "unsized|0-d", TypeError)

@@ -20,14 +20,16 @@ from .compiler.instructions import NotLowerable
 from .compiler.loops import inner_programs
 from .compiler.program import Step, from_nodes, same_programs
 from .compiler.report import Report
+from .draws import Draws
 from .errors import DtypeError, ShapeError, TraceError
 from .rules.indexing import add_at, clear, get, put
-from .signatures import KIND, NAME, Signature, built, c_layout, flatten, results_pattern
+from .signatures import KIND, NAME, Signature, built, c_layout, flatten, is_constant, results_pattern
 
 __all__ = ["Compiled", "compile"]
 
 MOST_PLANS = 64
 MANY_PLANS = 16
+MOST_TRACES = 16
 
 
 def compile(f, checkpoint=None, threads=1):
@@ -181,9 +183,7 @@ class Compiled(CompiledFunction):
 
 def make_plan(f, signature, passes=tuple(PASSES), checkpoint=None, threads=1):
     """Trace f and assemble its tape."""
-    program, results = traced_program(f, signature)
-    again, _ = traced_program(f, signature)
-    check_deterministic(program, again, f)
+    program, results = determined_program(f, signature)
     check_shapes(program)
     if checkpoint is not None:
         passes = [name for name in passes if name != "distributed"]  # which makes arrays over all steps
@@ -197,6 +197,22 @@ def make_plan(f, signature, passes=tuple(PASSES), checkpoint=None, threads=1):
     except NotLowerable:  # a sum of products too large for BLAS's integers, or of too many axes
         tape = assemble(program, signature.layouts(), outputs, **options, sums=False)
     return Plan(tape, signature.arguments, signature.keywords, results)
+
+
+def determined_program(f, signature):
+    """The program of f, and the pattern of its results, if neither is made by chance."""
+    draws = Draws(f)
+    program, results = traced_program(f, signature)
+    drew = draws.seen()
+    for _ in range(MOST_TRACES):
+        again, _ = traced_program(f, signature)
+        check_deterministic(program, again, f)
+        drew = drew and draws.seen()
+        if not drew:
+            return program, results
+    if drew == "own" or threading.active_count() == 1:
+        raise different(f, "random numbers drawn in each of them")
+    return program, results  # other threads draw all the time
 
 
 def traced_program(f, signature):
@@ -221,6 +237,11 @@ def traced_program(f, signature):
             outputs.append(np.array(y))
         elif type(y) is Traced:
             raise TraceError("compile: a result must not belong to another trace because the tape cannot compute it")
+        elif not is_array(y) and not is_constant(y):
+            raise TraceError(
+                f"compile: results must be arrays, numbers, strings or containers of them because others may hold "
+                f"traced values; got {type(y).__name__}: return a tuple or a dict, or register it with optree"
+            )
         else:
             kept.append((KIND["value"], y[()] if isinstance(y, np.ndarray) else y))
     order = steps([y for y in outputs if not isinstance(y, np.ndarray)])
@@ -234,10 +255,14 @@ def kind_of(y):
 def check_deterministic(program, again, f):
     """Two traces of the same arguments must be the same program, or the first one was made by chance."""
     if not same_programs(program, again):
-        raise TraceError(
-            f"compile: {getattr(f, '__name__', 'f')} must do the same each time because its steps are replayed; got "
-            "two different programs from the same arguments: pass random numbers, times and counters as arguments"
-        )
+        raise different(f, "two different programs from the same arguments")
+
+
+def different(f, got):
+    return TraceError(
+        f"compile: {getattr(f, '__name__', 'f')} must do the same each time because its steps are replayed; got {got}: "
+        "pass random numbers, times and counters as arguments"
+    )
 
 
 DATA_SHAPED = {"nonzero", "nonzero_along", "flatnonzero", "argwhere", "unique", "union1d", "intersect1d", "setdiff1d"}
@@ -303,8 +328,20 @@ class Bound(BoundPlan):
         self.pattern = pattern[2] if self.value_number >= 0 else pattern
 
     def unflatten(self, flat):
-        """Views of the flat array in the nesting of the result, without the scalar."""
+        """Views of the flat array in the nesting of the result, without the scalar.
+
+        Raises
+        ------
+        ShapeError
+            If it has another size.
+        """
         views, start = {}, 0
+        size = sum(math.prod(shape) for i, (_, shape, _) in enumerate(self.outputs) if i != self.value_number)
+        if np.shape(flat) != (size,):
+            raise ShapeError(
+                f"Bound.unflatten: flat must have shape {(size,)} because so many numbers are the results; got "
+                f"{np.shape(flat)}"
+            )
         for i, (_, shape, _) in enumerate(self.outputs):
             if i == self.value_number:
                 continue

@@ -1,6 +1,7 @@
 """What two calls must have in common to share a plan, and the patterns that the plan compares arguments with."""
 
 import contextlib
+import types
 
 import numpy as np
 import optree
@@ -10,7 +11,7 @@ from ._trace import Traced
 from .compiler.views import contiguous
 from .errors import DtypeError
 
-__all__ = ["KIND", "NAME", "Signature", "built", "c_layout", "flatten", "results_pattern"]
+__all__ = ["KIND", "NAME", "Signature", "built", "c_layout", "flatten", "is_constant", "results_pattern"]
 
 KIND = pattern_kinds
 NAME = {kind: name for name, kind in KIND.items()}
@@ -68,13 +69,11 @@ class Signature:
             return KIND["static"], value
         parts, structure = flatten(value)
         if structure.is_leaf():
-            try:
-                hash(value)
-            except TypeError:
+            if not is_constant(value):
                 raise DtypeError(
-                    f"compile: arguments must be arrays, numbers, strings or containers of them because others have no "
-                    f"signature; got {kind.__name__}"
-                ) from None
+                    f"compile: arguments must be arrays, numbers, strings or containers of them because what others "
+                    f"hold may change unseen; got {kind.__name__}: pass its arrays, or register it with optree"
+                )
             return KIND["static"], value
         return (KIND["tree"], flatten, structure, *map(self.pattern, parts))
 
@@ -93,6 +92,19 @@ def flatten(value):
 
 def unflatten(structure, parts):
     return optree.tree_unflatten(structure, parts)
+
+
+def is_constant(value):
+    """Whether a value is the same whenever it is equal to itself: of its type's own hash, or code."""
+    kind = type(value)
+    if kind.__hash__ is object.__hash__:  # by identity
+        is_code = callable(value) and not isinstance(kind.__call__, types.FunctionType)
+        return is_code or kind is types.ModuleType or value is None or value is Ellipsis
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def hashable(pattern):

@@ -135,7 +135,14 @@ cdef class Traced:
         return format(self._node.value, specification)
 
     def __hash__(self):
-        return id(self)
+        # as a number is found in sets and dicts; NumPy's arrays have none
+        cdef Node node = self.current()
+        if node.trace.replayed:
+            raise TraceError(
+                f"hash: a look-up must not depend on a traced value under compile because other values would find "
+                f"another entry; got one at {node.where}: use np.where or fb.cond, or leave compile away"
+            )
+        return hash(node.value)
 
     # NumPy's protocols
 

@@ -6,11 +6,13 @@ has no line in the table calls back into Python, or is left to NumPy altogether.
 """
 
 import math
+import operator
 from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
+from ..arguments import is_sparse
 from .clusters import LOAD, STORE, TooLarge, cluster_code, reduced_count
 from .elementwise import FUNCTIONS
 from .fuse import Cluster, fused
@@ -454,6 +456,8 @@ class Lowering:
                 value = self.values.get(id(a))
                 a = value if type(value) is Object else self.view(a)
                 a = self.materialized(a) if type(a) is View and a.conj else a
+            else:
+                a = captured(a)
             arguments.append(a)
         if step.shape is None or step.dtype.hasobject:
             result = Object(len(self.buffers["object"]))
@@ -461,12 +465,25 @@ class Lowering:
         else:
             result = self.destination(step)
         function = CALLED.get(step.function, step.function)
-        return CallCode(function, arguments, step.keywords, result, step.where)
+        if function is np.matmul and any(map(is_sparse, arguments)):
+            function = operator.matmul  # as in the trace: NumPy's function does not know SciPy's matrices
+        return CallCode(function, arguments, captured(step.keywords), result, step.where)
 
     def emit_call(self, code):
         if not self.calls:
             raise NotLowerable(f"no kernel for {code.function}")
         self.code.append(Instruction(CALL, 1, detail=code, cost=1e5))
+
+
+def captured(value):
+    """A plain value that its owner cannot change any more; see `compile`."""
+    if isinstance(value, np.ndarray) or is_sparse(value):
+        return value.copy()
+    if type(value) in (tuple, list):
+        return type(value)(map(captured, value))
+    if type(value) is dict:
+        return {name: captured(part) for name, part in value.items()}
+    return value
 
 
 def as_is(x):
