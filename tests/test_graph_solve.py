@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import signal
 
 import networkx as nx
 import numpy as np
@@ -341,6 +342,29 @@ def test_the_order_is_topological(shuffled):
 
 
 # --- memory ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer of the system")
+@pytest.mark.parametrize(("planned", "columns"), [(False, 64), (True, 4)])
+def test_long_sweeps_can_be_interrupted(planned, columns):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    rng = np.random.default_rng(16)
+    n = 40_000 if columns == 64 else 250_000
+    graph = fb.Graph(random_csr(rng, n, 3 * n, shuffled=False))
+    graph = fb.factorize(graph) if planned else graph
+    b, out = np.zeros((n, columns)), np.zeros((n, columns))
+    out[0] = np.nan  # a sweep gets there last
+    handler = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+            signal.setitimer(signal.ITIMER_REAL, 0.005)
+            graph.solve(b, "log-sum-exp", out=out)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+    assert np.isnan(out[0]).all()
 
 
 def test_every_allocation_may_fail():

@@ -12,6 +12,9 @@ import numpy as np
 cnp.import_array()
 
 cdef extern from "graph.h" nogil:
+    enum:
+        FB_LOG_SUM_EXP
+        FB_FEW
     ctypedef struct fb_graph:
         int64_t nodes, edges
         const void *indptr
@@ -40,8 +43,6 @@ cdef extern from "graph.h" nogil:
     int fb_all_finite(int real, int64_t count, const void *x)
     int fb_kahn_step(int index, int64_t nodes, int64_t edges, const void *indptr, const void *indices, int64_t budget,
                      fb_kahn *kahn)
-    enum:
-        FB_FEW
     int fb_make_plan(int real, int index, const fb_graph *g, fb_plan *plan)
     void fb_free_plan(fb_plan *plan)
     void fb_take_rows(int real, int index, int64_t nodes, int64_t r, const void *order, const void *x, void *out)
@@ -55,6 +56,11 @@ cdef extern from "graph.h" nogil:
 cdef int64_t SMALL = 5000
 # Edges times columns between two looks for Ctrl-C.
 cdef int64_t BUDGET = 10_000_000
+
+
+cdef inline int64_t budget_of(int semiring) noexcept nogil:
+    return BUDGET // 16 if semiring == FB_LOG_SUM_EXP else BUDGET  # an exponential and a logarithm for every edge
+
 
 STRUCTURE = {-2: "indptr", -1: "indices", 0: "any order", 1: "in order"}
 
@@ -142,7 +148,7 @@ cdef class Sweeper:
             else:
                 sweeps.pull(&self.graph, 0, n, r, b, x)
             return 0
-        step = max(1, <int64_t> (<double> n * BUDGET / work))
+        step = max(1, <int64_t> (<double> n * budget_of(semiring) / work))
         while at < n:
             stop = min(n, at + step)
             with nogil:
@@ -237,9 +243,9 @@ cdef class PlannedSweeper(Sweeper):
         while at.block > 0 if push else at.block < self.plan.blocks:
             with nogil:
                 if push:
-                    sweeps.push(&self.plan, &at, BUDGET, r, x)
+                    sweeps.push(&self.plan, &at, budget_of(semiring), r, x)
                 else:
-                    sweeps.pull(&self.plan, &at, BUDGET, r, b, x)
+                    sweeps.pull(&self.plan, &at, budget_of(semiring), r, b, x)
             PyErr_CheckSignals()
         return 0
 

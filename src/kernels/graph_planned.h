@@ -52,7 +52,8 @@ static void NAME(pull_planned)(const fb_plan *p, fb_cursor *at, int64_t budget, 
         const int64_t tail = own->tail, next = at->block ? own[-1].tail : p->nodes;
         if (tail != next && b != x) /* a window begins */
             for (int64_t k = tail * r; k < next * r; k++) x[k] = b[k];
-        EACH_WIDTH(NAME(pull_edges), own->edges, p->ends + at->edge, weights + at->edge, r, x + own->head * r, x + tail * r)
+        EACH_WIDTH(NAME(pull_edges), own->edges, p->ends + at->edge, weights + at->edge, r, x + own->head * r,
+                   x + tail * r)
         at->edge += own->edges;
         budget -= (own->edges + next - tail) * r;
     }
@@ -65,7 +66,8 @@ static void NAME(push_planned)(const fb_plan *p, fb_cursor *at, int64_t budget, 
     for (; at->block > 0 && budget > 0; at->block--) {
         const fb_block *own = p->block + at->block - 1;
         at->edge -= own->edges;
-        EACH_WIDTH(NAME(push_edges), own->edges, p->ends + at->edge, weights + at->edge, r, x + own->tail * r, x + own->head * r)
+        EACH_WIDTH(NAME(push_edges), own->edges, p->ends + at->edge, weights + at->edge, r, x + own->tail * r,
+                   x + own->head * r)
         budget -= own->edges * r;
     }
 }
