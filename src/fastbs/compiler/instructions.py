@@ -24,10 +24,14 @@ BY_STEP, BY_PARITY, BY_SOURCE, BY_TARGET = range(4)  # as in loop.h
 CONJ_A, CONJ_B = 1, 2
 LARGEST = 2**31 - 1  # BLAS integers
 
-# Measured crossovers: below these sizes our register-blocked product is faster than BLAS with its packing.
-SMALL_REAL = 128  # largest of m, n, k
-SMALL_DOUBLE = (SMALL_REAL, 48, 24)[blas_width]  # smallest of m, n, k, in float64: the wider, the earlier BLAS wins
+# Measured crossovers: where our register-blocked product is faster than BLAS with its packing. By the width of BLAS's
+# registers: as wide as ours, wider at the same peak, wider at twice the peak.
+LARGEST_OURS = 128  # of m, n, k
+SMALL_DOUBLE = (LARGEST_OURS + 1, 48, 24)[blas_width]  # smallest of m, n, k must be below, in float64
 SMALL_COMPLEX = 128  # product of m, n, k
+# At the same peak ours wins again where BLAS packs, above a product of m, n, k, and while panels stay in near caches:
+PACKED = (0, 10**6)  # float32, float64
+NEAR_CACHE = ((400, 800), (192, 800))  # smallest and largest of m, n, k
 
 
 class NotLowerable(Exception):
@@ -179,6 +183,10 @@ def is_small(m, n, k, dtype):
     """Whether a product of these sizes is ours, and not BLAS's."""
     if dtype.kind == "c":
         return m * n * k <= SMALL_COMPLEX
-    if dtype == np.float64 and min(m, n, k) >= SMALL_DOUBLE:
-        return False
-    return max(m, n, k) <= SMALL_REAL or k == 0
+    is_double = dtype == np.float64
+    least, largest = min(m, n, k), max(m, n, k)
+    if largest <= LARGEST_OURS and not (is_double and least >= SMALL_DOUBLE):
+        return True
+    most = NEAR_CACHE[is_double]
+    is_near = blas_width == 1 and m * n * k > PACKED[is_double] and least <= most[0] and largest <= most[1]
+    return is_near or k == 0
