@@ -143,9 +143,9 @@ def test_a_result_is_written_where_it_is_wanted():
     for out in (np.empty((5, 5)), np.empty((5, 5), order="F"), np.empty((10, 10))[::2, ::2]):
         assert count(lambda A, B: A @ B, A, B, outs=[out]) == 1
         assert count(lambda A: A.T, A, outs=[out]) == 1
-    P, Q = rng.normal(size=(2, 140, 140))
-    assert count(lambda P, Q: P @ Q, P, Q, outs=[np.empty((140, 140), order="F")]) == 1
-    assert count(lambda P, Q: P @ Q, P, Q, outs=[np.empty((280, 280))[::2, ::2]]) == 2  # BLAS cannot write there
+    P, Q = rng.normal(size=(2, 810, 810))  # BLAS's on every CPU
+    assert count(lambda P, Q: P @ Q, P, Q, outs=[np.empty((810, 810), order="F")]) == 1
+    assert count(lambda P, Q: P @ Q, P, Q, outs=[np.empty((1620, 1620))[::2, ::2]]) == 2  # BLAS cannot write there
 
 
 def test_parts_are_written_where_they_are_joined():
@@ -159,8 +159,8 @@ def test_parts_are_written_where_they_are_joined():
 
 
 def test_operands_that_blas_cannot_read_are_copied():
-    wide = rng.normal(size=(280, 280))[::2, ::2]
-    X = rng.normal(size=(140, 140))
+    wide = rng.normal(size=(1620, 1620))[::2, ::2]
+    X = rng.normal(size=(810, 810))
     assert len(lower(np.matmul, (wide, X))) == 2
     assert len(lower(np.matmul, (wide, wide))) == 3
     assert len(lower(np.matmul, (wide[:5, :5], X[:5, :5]))) == 1
