@@ -297,7 +297,9 @@ class CallableHolder(Holder):
 
 
 @pytest.mark.parametrize(
-    "value", [Holder(x), CallableHolder(x), slice(Holder(x)), fb.Left(A), np.random.default_rng(0)], ids=repr
+    "value",
+    [Holder(x), CallableHolder(x), slice(Holder(x)), fb.Left(A), np.random.default_rng(0)],
+    ids=["object", "callable", "slice", "operator", "generator"],
 )
 def test_what_may_change_unseen_is_no_argument(value):
     with pytest.raises(fb.DtypeError, match=f"may change unseen; got {type(value).__name__}: pass its arrays"):

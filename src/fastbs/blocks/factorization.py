@@ -56,7 +56,7 @@ class Factorization(BlockMap):
 
         Parameters
         ----------
-        b : list with one entry a block row, None for zero; or an array (N, *shape); or a block matrix
+        b : list with one entry a block row, None for zero; or an array ``(N, *shape)``; or a block matrix
             An array gives an array, if the entries of x have one shape.
         out : array of the shape and dtype of x, optional
             Where to write it, if b is an array; may be b, but no array that A holds.

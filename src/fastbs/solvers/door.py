@@ -105,7 +105,8 @@ def factorize(A, invert=False):
     A solve costs the flops of the blocks, one product each: 4 n^3 for ``Kronecker(A, C)`` of n x n on n x n. Solves
     that come again, with entries of the same dtype, shapes and memory order, run as one tape without Python between
     the blocks, if the built-in operators are all there is. For long systems of small blocks give ``solve`` an array
-    (N, *shape) and get one back, new or in `out`: 1,000 new arrays take longer than 1,000 products of 4 x 4 matrices.
+    ``(N, *shape)`` and get one back, new or in `out`: 1,000 new arrays take longer than 1,000 products of 4 x 4
+    matrices.
 
     Examples
     --------
