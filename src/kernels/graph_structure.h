@@ -135,8 +135,13 @@ static int NAME(make_plan)(int real, const fb_graph *g, fb_plan *plan)
     return 0;
 }
 
+/* one column apart: no inner loop whose length is unknown */
 #define ROWS(REAL, target, source)                                                                                  \
-    for (int64_t k = 0; k < nodes; k++) {                                                                           \
+    for (int64_t k = 0; r == 1 && k < nodes; k++) {                                                                 \
+        const INDEX i = order[k];                                                                                   \
+        ((REAL *)out)[target] = ((const REAL *)x)[source];                                                          \
+    }                                                                                                               \
+    for (int64_t k = 0; r != 1 && k < nodes; k++) {                                                                 \
         const INDEX i = order[k];                                                                                   \
         for (int64_t c = 0; c < r; c++) ((REAL *)out)[(target) * r + c] = ((const REAL *)x)[(source) * r + c];       \
     }
