@@ -85,8 +85,8 @@ class TridiagonalStack:
         beside = (*shape[:-3], max(first.n - 1, 0), *shape[-2:])
         diag, lower = np.empty(shape, first.dtype), np.empty(beside, first.dtype)
         upper = None if self.positive else np.empty(beside, first.dtype)
-        flat = (None if x is None else x.reshape(-1, *x.shape[-3:]) if x.size else x for x in (diag, lower, upper))
-        self.sweep.invert(*flat)
+        systems = math.prod(shape[:-3])
+        self.sweep.invert(*(None if x is None else x.reshape(systems, *x.shape[-3:]) for x in (diag, lower, upper)))
         return diag, lower, adjoint(lower) if upper is None else upper
 
 
