@@ -1,4 +1,4 @@
-"""How much memory calls hold."""
+"""How much memory calls hold, and what they do where there is none."""
 
 import sys
 import tracemalloc
@@ -26,3 +26,27 @@ def peak_once(function, repetitions):
     finally:
         tracemalloc.stop()
         sys.settrace(watcher)
+
+
+def failing_allocations(kernels, function):
+    """How many allocations of a compiled module a call makes: each in turn fails, says so, and nothing is kept."""
+    function()
+    before, failed = kernels.allocated(), 0
+    while fails_at(failed, kernels, function):
+        assert kernels.allocated() == before
+        failed += 1
+    assert kernels.allocated() == before
+    return failed
+
+
+def fails_at(count, kernels, function):
+    message = None
+    kernels.fail_allocation(count)
+    try:
+        function()
+    except MemoryError as error:
+        message = str(error)
+    finally:
+        kernels.fail_allocation(None)
+    assert message is None or "no memory for" in message
+    return message is not None

@@ -13,7 +13,7 @@ from dense import DTYPES, backward_error, check_in_50_digits, random_array
 from fastbs import _blocks
 from fastbs.errors import ShapeError, SingularError, StructureError
 from gradients import check
-from memory import peak
+from memory import failing_allocations, peak
 
 KINDS = ("unit", "general", "lower", "upper", "spd")
 
@@ -129,17 +129,8 @@ def test_memory():
 def test_failing_allocations(kind):
     sparse, _ = random_triangle(np.random.default_rng(5), 3, 4, "float64", "L", kind)
     A, b = fb.Triangular.from_scipy(sparse, kind), np.ones(12)
-    A.solve(b)
-    before = _blocks.allocated()
     for function in (lambda: A.solve(b), lambda: A @ b, lambda: fb.factorize(A).solve(b)):
-        function()
-        _blocks.fail_allocation(0)
-        try:
-            with pytest.raises(MemoryError, match=r"no memory for a workspace of \d+ bytes"):
-                function()
-        finally:
-            _blocks.fail_allocation(None)
-        assert _blocks.allocated() == before
+        assert failing_allocations(_blocks, function) >= 1
 
 
 def test_derivatives():

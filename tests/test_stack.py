@@ -15,7 +15,7 @@ import fastbs as fb
 from dense import DTYPES, backward_error, check_in_50_digits, random_array
 from fastbs import _blocks
 from fastbs.errors import DtypeError, ShapeError, SingularError, StructureError
-from memory import peak
+from memory import failing_allocations, peak
 
 KINDS = (None, "general", "lower", "upper", "spd")
 SIZES = {"f": (*range(1, 18), 33), "c": (1, 3, 9, 16)}  # those of kernels for one size, and others
@@ -274,7 +274,6 @@ def test_nothing_is_allocated_in_place():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_allocation_may_fail(kind):
-    """Each in turn, until none is left to fail: MemoryError, and nothing is kept."""
     failed = 0
     for m in (3, 20):
         A, b = views_of(10, m, kind)[0], np.ones((10, m, 3))
@@ -284,19 +283,7 @@ def test_every_allocation_may_fail(kind):
             lambda: fb.factorize(A).solve(b),  # noqa: B023
             lambda: fb.factorize(A, invert=True).H.solve(b),  # noqa: B023
         ):
-            function()
-            before = _blocks.allocated()
-            for count in range(10):
-                _blocks.fail_allocation(count)
-                try:
-                    function()
-                    break
-                except MemoryError as error:
-                    failed += "no memory for a workspace of" in str(error)
-                finally:
-                    _blocks.fail_allocation(None)
-                assert _blocks.allocated() == before
-            assert _blocks.allocated() == before
+            failed += failing_allocations(_blocks, function)
     assert failed >= 4
 
 

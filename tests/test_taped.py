@@ -26,6 +26,12 @@ def chain(dtype="float64", n=4, seed=0, diagonal=None):
     return fb.Triangular(diagonal or [fb.Identity()] * N, pairs)
 
 
+def factorized(A, side):
+    """The factorization of A, its adjoint or its transpose, and that matrix."""
+    F = fb.factorize(A)
+    return (F, A) if side == "A" else (getattr(F, side), getattr(A, side))
+
+
 def right_side(dtype="float64", shape=(4, 4), seed=1, none=()):
     rng = np.random.default_rng(seed)
     return [None if i in none else random_array(rng, shape, dtype) for i in range(N)]
@@ -59,9 +65,7 @@ def agree(found, expected):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
 @pytest.mark.parametrize("side", ["A", "H", "T"])
 def test_equals_the_solve_row_by_row(dtype, side):
-    A = chain(dtype)
-    F = fb.factorize(A)
-    F, A = (F, A) if side == "A" else (getattr(F, side), getattr(A, side))
+    F, A = factorized(chain(dtype), side)
     for seed in (1, 2):
         b = right_side(dtype, seed=seed)
         kept = [x.copy() for x in b]
@@ -124,9 +128,7 @@ def in_arrays(b):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
 @pytest.mark.parametrize("side", ["A", "H", "T"])
 def test_an_array_for_an_array(dtype, side):
-    A = chain(dtype)
-    F = fb.factorize(A)
-    F, A = (F, A) if side == "A" else (getattr(F, side), getattr(A, side))
+    F, A = factorized(chain(dtype), side)
     for b in in_arrays(np.array(right_side(dtype))):
         expected, kept = fb.backslash(A, list(b)), b.copy()
         x = solved(F, b)
