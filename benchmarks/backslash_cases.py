@@ -1,5 +1,6 @@
 """Block systems and network gradients, as each rival would write them; shared by asv and the report."""
 
+import itertools
 from functools import partial
 from operator import matmul, sub
 from typing import ClassVar
@@ -8,6 +9,10 @@ import numpy as np
 
 import fastbs as fb
 from fastbs.backslash import Arithmetic, substitute
+
+from .operator_cases import SIZES
+from .paired import compare
+from .tables import Ratios
 
 FEW = 4  # solves after which a long system runs as a tape
 
@@ -145,3 +150,17 @@ class Network:
 def rivals_of(system):
     """The rivals of a system as calls without arguments, by name."""
     return {name: partial(method, system) for name, method in system.rivals}
+
+
+def report(sizes, rounds):
+    """Print one row per system and rival, against the last one; return how many bounds are missed."""
+    table = Ratios("{:<9}{:>5}{:>4}  {:<14}", "system", "blocks", "n", "", against=14)
+    for system, lengths in ((Pairs, (10, 1000)), (Chain, (10, 1000)), (Network, (2, 10, 100))):
+        for N, n in itertools.product(lengths, sizes or SIZES):
+            *names, reference = rivals = rivals_of(system(N, n))
+            check = None if system is Pairs else 1e-10  # these agree, in lists and in arrays
+            result = compare(rivals, reference, rounds, target=2e-2, check=check)
+            bounds = getattr(system, "BOUNDS", {}).get((N, n), {})
+            for name in names:
+                table.add(result, name, reference, bounds.get(name), system.__name__, N, n, name)
+    return table.missed

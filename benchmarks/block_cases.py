@@ -10,6 +10,9 @@ from scipy.sparse.linalg import splu
 
 import fastbs as fb
 
+from .paired import compare
+from .tables import Ratios
+
 try:
     import jax
 except ImportError:  # a peer, never required
@@ -214,3 +217,18 @@ CASES = {
     **{f"dense in C order, N=30 m=16 r={r}": (functools.partial(dense_triangular, 30, 16, r, "scipy"), bound)
        for r, bound in ((1, 0.5), (16, 0.65))},
 }  # fmt: skip
+
+
+def report(sizes, rounds):
+    """Print one row per system, against the best of the peers that are installed; return how many are missed."""
+    table = Ratios("{:<34}", "system", against=17)
+    for case, (prepare, bound) in CASES.items():
+        if sizes and not any(f"m={m} " in case + " " for m in sizes):
+            continue
+        rivals = prepare()
+        check = None if rivals.keys() & {"stream", "forward"} else 1e-9
+        result = compare(rivals, "fastbs", rounds, check=check)
+        peer = result.fastest(rivals.keys() - {"fastbs"})
+        if peer:
+            table.add(result, "fastbs", peer, bound, case)
+    return table.missed

@@ -9,11 +9,14 @@ import fastbs as fb
 from fastbs._trace import trace
 
 from .network_cases import PEERS, Network, loss
+from .paired import compare, format_seconds
+from .tables import Ratios
 
-__all__ = ["BOUNDS", "RECORDING", "STEPS", "extra", "network", "recurrence"]
+__all__ = ["BOUNDS", "RECORDING", "STEPS", "WARM", "extra", "network", "recurrence", "report"]
 
 # the most that the gradient may take of each peer's time
 BOUNDS = {"network": {"autograd": 1 / 12, "torch": 0.5}, "recurrence": {"autograd": 1 / 15}}
+WARM = 40  # calls, after which a structure that repeats runs as a tape
 RECORDING = 1e-6  # seconds that recording may add to a step
 
 STEPS = {
@@ -72,3 +75,21 @@ def extra(name, count=50, number=40, repeat=15):
 
     plain = best(lambda: program(w, x))
     return plain, best(lambda: trace(program, [w, x])) - plain
+
+
+def report(sizes, rounds):
+    """Print one row per program and peer, and one per recorded step; return how many bounds are missed."""
+    table = Ratios("{:<18}", "uncompiled", against=9)
+    for program in (network, recurrence):
+        rivals, bounds = program(), BOUNDS[program.__name__]
+        for _ in range(WARM):
+            rivals["fastbs"]()
+        result = compare(rivals, "fastbs", rounds)
+        for peer in bounds:
+            if peer in rivals:
+                table.add(result, "fastbs", peer, bounds[peer], program.__name__)
+    for step in STEPS:
+        plain, added = extra(step)
+        times = [format_seconds(seconds) for seconds in (plain + added, plain, RECORDING, added)]
+        table(step, times[0], "NumPy", times[1], times[2], "+" + times[3], table.verdict(added <= RECORDING))
+    return table.missed

@@ -7,6 +7,9 @@ from scipy.sparse.linalg import splu
 import fastbs as fb
 from fastbs import _graph
 
+from .paired import compare
+from .tables import Ratios
+
 NODES = (10**3, 10**5, 10**6)
 
 # At most this much of the peer's time.
@@ -55,3 +58,18 @@ def ordering(n):
         "sweep": lambda: graph.solve(b, out=out),
         "order": lambda: _graph.topological_order(Lt.indptr, Lt.indices),
     }
+
+
+def report(sizes, rounds):
+    """Print one row per number of nodes and way to sweep; return how many bounds are missed."""
+    table = Ratios("{:<10}{:<13}", "nodes", "")
+    for n in sizes or NODES:
+        rivals = solvers(n)
+        result = compare(rivals, "splu", rounds, check=1e-9)
+        for name, bound in BOUNDS.items():
+            table.add(result, name, "splu", bound, n, name)
+        result = compare({"factorized": rivals["factorized"], "stream": stream(n)}, "stream", rounds)
+        table.add(result, "factorized", "stream", STREAM, n, "factorized")
+    result = compare(ordering(NODES[-1]), "sweep", rounds)
+    table.add(result, "order", "sweep", ORDER, NODES[-1], "order")
+    return table.missed

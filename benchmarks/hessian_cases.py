@@ -7,7 +7,9 @@ import numpy as np
 
 import fastbs as fb
 
-__all__ = ["BOUNDS", "CASES", "rivals"]
+from .tables import against_peers
+
+__all__ = ["BOUNDS", "CASES", "report", "rivals"]
 
 # name -> widths, samples
 CASES = {
@@ -50,3 +52,8 @@ def rivals(case):
         theirs = jax.tree.map(jnp.asarray, arguments)
         made["jax"] = lambda: jax.block_until_ready(hessian(*theirs))
     return made
+
+
+def report(sizes, rounds):
+    """Print one row per network against JAX; return how many bounds are missed."""
+    return against_peers("Hessian", ((case, rivals(case), BOUNDS[case]) for case in CASES), rounds)

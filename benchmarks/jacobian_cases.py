@@ -11,7 +11,11 @@ import numpy as np
 
 import fastbs as fb
 
-__all__ = ["BOUNDS", "CASES", "PEERS", "rivals"]
+from .gradient_cases import WARM
+from .paired import compare
+from .tables import Ratios
+
+__all__ = ["BOUNDS", "CASES", "PEERS", "report", "rivals"]
 
 CASES = {
     "300 5 300": (300, 300, 300, 5, 300, 300, 300),
@@ -70,3 +74,18 @@ def jax_rivals(x, weights):
         return lambda: jax.block_until_ready(jacobian(x, weights))
 
     return {name: rival(getattr(jax, name)) for name in PEERS}
+
+
+def report(sizes, rounds):
+    """Print one row per chain of ours, against the better of JAX's two; return how many bounds are missed."""
+    table = Ratios("{:<11}{:<10}", "chain", "")
+    for case in CASES:
+        found = rivals(case)
+        for _ in range(WARM):
+            found["fastbs"]()
+        result = compare(found, "fastbs", rounds, check=1e-10)
+        peer = result.fastest(found.keys() & PEERS)
+        for name in ("fastbs", "compiled"):
+            if peer and (case, name) in BOUNDS:
+                table.add(result, name, peer, BOUNDS[case, name], case, name)
+    return table.missed

@@ -1,10 +1,15 @@
 """Own kernels against what they replace: products against BLAS, elementary functions against NumPy and SciPy."""
 
+import functools
+
 import numpy as np
 import scipy.special
 
 from fastbs._tape import Tape, TapedOperator, map_function
 from fastbs.compiler.instructions import GEMM, GEMV, PRODUCT
+
+from .paired import compare
+from .tables import Ratios
 
 SQUARES = tuple((n, n, n) for n in (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512))
 
@@ -65,3 +70,21 @@ def functions(name, dtype, n=4096):
     x = np.random.default_rng(0).uniform(0.1, 3, n).astype(dtype)
     rival = RIVALS.get(name) or getattr(np, name)
     return {"own": lambda: map_function(name, x), "NumPy": lambda: rival(x)}, n
+
+
+def report(sizes, rounds):
+    """Print one row per kernel and dtype, a product no slower than BLAS; return how many bounds are missed."""
+    table = Ratios("{:<16}{:<9}", "kernel", "dtype")
+    cases = [
+        (f"{m}x{n}x{k} {orders}", 1.0, functools.partial(products, m, n, k, orders=orders))
+        for m, n, k, orders in PRODUCTS
+        if not sizes or max(m, n, k) in sizes
+    ]
+    cases += [(name, bound, functools.partial(functions, name)) for name, bound in FUNCTIONS.items()]
+    for dtype in ("float64", "float32"):
+        for label, bound, prepare in cases:
+            rivals, calls = prepare(dtype=dtype)
+            _, rival = rivals
+            result = compare(rivals, rival, rounds, target=1e-3, check=1e-4)
+            table.add(result, "own", rival, bound, label, dtype, calls=calls)
+    return table.missed

@@ -1,11 +1,15 @@
 """Kronecker chains, as each rival would apply them: one table that asv and the report share."""
 
+import functools
 import math
 from string import ascii_letters
 
 import numpy as np
 
 import fastbs as fb
+
+from .paired import check_agreement, compare
+from .tables import Ratios
 
 try:
     import pyfastkron.fastkronnumpy as fastkron
@@ -72,3 +76,17 @@ def as_columns(name, result, columns):
     elif name == "fastkron gekmm":
         result = result.T
     return result.reshape(columns, -1)
+
+
+def report(sizes, rounds):
+    """Print one row per chain, against the better of the peers that are installed; return how many are missed."""
+    table = Ratios("{:<20}", "chain", against=15)
+    for chain, (shapes, columns, bound) in CHAINS.items():
+        found = rivals(shapes, columns)
+        results = {name: functools.partial(as_columns, name, run(), columns) for name, run in found.items()}
+        check_agreement(results, "fastbs", 1e-10)
+        result = compare(found, "fastbs", rounds)
+        peer = result.fastest(found.keys() - {"fastbs"})
+        if peer:
+            table.add(result, "fastbs", peer, bound, chain)
+    return table.missed

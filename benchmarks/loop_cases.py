@@ -11,7 +11,10 @@ import numpy as np
 
 import fastbs as fb
 
-__all__ = ["BOUND", "CASES", "GROWTH", "compilers", "rivals"]
+from .paired import compare
+from .tables import Ratios
+
+__all__ = ["BOUND", "CASES", "GROWTH", "compilers", "report", "rivals"]
 
 LENGTH = 1000
 BOUND = 0.9  # the most that ours may take of jax.jit's time
@@ -122,3 +125,17 @@ def jax_rival(loss, arguments):
     gradient = jax.jit(jax.value_and_grad(loss(jnp, jax.lax.scan)))
     arguments = jax.tree.map(jnp.asarray, arguments)
     return lambda: jax.block_until_ready(gradient(*arguments))
+
+
+def report(sizes, rounds):
+    """Print one row per loop and dtype, and one for the time to compile it; return how many bounds are missed."""
+    table = Ratios("{:<16}{:<9}", "loop", "dtype", against=15)
+    for case in CASES:
+        for dtype in (np.float64, np.float32):
+            ours, *peers = found = rivals(case, dtype)
+            result = compare(found, ours, rounds, target=1e-2)
+            for peer in peers:
+                table.add(result, ours, peer, BOUND, case, dtype.__name__)
+        result = compare(compilers(case), "10 steps", rounds, target=5e-2)
+        table.add(result, f"{LENGTH} steps", "10 steps", GROWTH, case, "compile")
+    return table.missed

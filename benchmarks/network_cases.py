@@ -14,7 +14,10 @@ import fastbs as fb
 from fastbs._tape import Tape
 from fastbs.compiler.instructions import GEMM
 
-__all__ = ["CASES", "RIVALS", "Network", "loss"]
+from .paired import compare
+from .tables import Ratios
+
+__all__ = ["CASES", "RIVALS", "Network", "loss", "report"]
 
 # name -> widths, batch, the rival of ours that is asked for, and the most that it may take of each peer's time:
 # (float64, float32) of the floor, NumPy by hand, jax.jit and PyTorch eager
@@ -196,3 +199,18 @@ PEERS = {
     "torch": torch_rival,
     "autograd": autograd_rival,
 }
+
+
+def report(sizes, rounds):
+    """Print one row per network, dtype and rival that is installed; return how many bounds are missed."""
+    table = Ratios("{:<20}{:<9}{:<13}", "widths, batch", "dtype", "", against=7)
+    for case, (widths, batch, ours, *bounds) in CASES.items():
+        if sizes and max(widths) not in sizes:
+            continue
+        for i, dtype in enumerate((np.float64, np.float32)):
+            rivals = Network(widths, batch, dtype).rivals()
+            required = {name: both[i] for name, both in zip(RIVALS, bounds, strict=True) if both and name in rivals}
+            result = compare({name: rivals[name] for name in (ours, *required)}, "floor", rounds)
+            for name, bound in required.items():
+                table.add(result, ours, name, bound, case, dtype.__name__, ours)
+    return table.missed

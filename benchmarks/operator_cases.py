@@ -9,6 +9,9 @@ from scipy.sparse.linalg import LinearOperator
 
 import fastbs as fb
 
+from .paired import compare
+from .tables import Ratios
+
 try:
     import pylops
 except ImportError:  # a peer, never required
@@ -48,6 +51,17 @@ for statements in STATEMENTS.values():
     statements["PyLops"] = "pylops_operator @ x"
 
 OPERATORS = tuple(STATEMENTS)
+SIZES = (4, 16, 64, 256)
+
+# At size 4: the most that (op @ X, op.apply_into) may take of the NumPy expression's time.
+SMALL = {
+    "left": (0.5, 0.25),
+    "right": (0.5, 0.25),
+    "hadamard": (0.5, 0.25),
+    "kronecker": (0.25, 0.15),
+    "chain": (0.25, 0.15),
+}
+LARGE = 1.03  # at 64 and above: of the bare BLAS calls that write to memory they are given
 RIVALS = ("fastbs", "fastbs apply_into", "NumPy", "NumPy out", "BLAS", "SciPy LinearOperator", "PyLops")
 
 
@@ -127,3 +141,27 @@ def pylops_operator(name, A, B, H):
         "kronecker": lambda: pylops.Kronecker(pylops.MatrixMult(B), pylops.MatrixMult(A)),
         "chain": lambda: right(A.T) @ pylops.Diagonal(H.ravel()) @ left(),
     }[name]()
+
+
+def required(operator, n, rival):
+    """(bound, reference) of one row; the bound is None where nothing is promised."""
+    if n >= 64:
+        return LARGE, "BLAS" if has(operator, "BLAS") else "NumPy out"
+    return (SMALL[operator][rival == "fastbs apply_into"] if n == 4 else None), "NumPy"
+
+
+def report(sizes, rounds):
+    """Print one row per operator, size and way to apply; return how many bounds are missed."""
+    table = Ratios("{:<10}{:>4}  {:<22}", "operator", "n", "", against=10)
+    for n in sizes or SIZES:
+        for operator, statements in STATEMENTS.items():
+            scope = namespace(operator, n)
+            agree(operator, scope)
+            reference = required(operator, n, "fastbs")[1]
+            ours = ("fastbs", "fastbs apply_into")
+            result = compare(
+                {name: statements[name] for name in (*ours, reference)}, reference, rounds, namespace=scope
+            )
+            for name in ours:
+                table.add(result, name, reference, required(operator, n, name)[0], operator, n, statements[name])
+    return table.missed

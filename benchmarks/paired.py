@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-__all__ = ["Comparison", "Ratio", "compare", "format_seconds", "median_interval"]
+__all__ = ["Comparison", "Ratio", "check_agreement", "compare", "format_seconds", "median_interval"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,10 @@ class Comparison:
         """How many times as long as the reference a rival takes, round by round."""
         ratios = self.times[name] / self.times[reference or self.reference]
         return Ratio(float(np.median(ratios)), *median_interval(ratios))
+
+    def fastest(self, names) -> str | None:
+        """Which of these rivals takes the least time; None of none."""
+        return min(names, key=self.seconds, default=None)
 
     def __str__(self):
         width = max(map(len, self.times))
@@ -100,7 +104,7 @@ def compare(
         raise ValueError(f"compare: rounds must be at least 6 for a 95 % interval; got {rounds}")
     scope = dict(namespace or {})
     if check is not None:
-        _check_agreement(rivals, reference, scope, check)
+        check_agreement(rivals, reference, check, scope)
 
     timers = {name: timeit.Timer(rival, timer=clock, globals=scope) for name, rival in rivals.items()}
     times = {name: np.empty(rounds) for name in rivals}
@@ -147,7 +151,9 @@ def _calls_within(target, timer):
     return max(1, round(count * target / elapsed))
 
 
-def _check_agreement(rivals, reference, scope, tolerance):
+def check_agreement(rivals, reference, tolerance, scope=None):
+    """Raise AssertionError unless all results are the reference's, relative to the largest number of each array."""
+
     def leaves(result):
         if isinstance(result, (list, tuple)):
             return [leaf for item in result for leaf in leaves(item)]

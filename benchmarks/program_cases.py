@@ -12,7 +12,9 @@ import fastbs as fb
 from fastbs.scipy.linalg import solve_triangular
 from fastbs.scipy.special import logsumexp, ndtr
 
-__all__ = ["BOUND", "CASES", "rivals"]
+from .tables import against_peers
+
+__all__ = ["BOUND", "CASES", "report", "rivals"]
 
 BOUND = 0.9  # the most that ours may take of jax.jit's time
 
@@ -149,3 +151,8 @@ def jax_rival(program, arguments):
     gradient = jax.jit(jax.value_and_grad(program.loss(jnp, tools)))
     arguments = jax.tree.map(jnp.asarray, arguments)
     return lambda: jax.block_until_ready(gradient(*arguments))
+
+
+def report(sizes, rounds):
+    """Print one row per program against JAX; return how many bounds are missed."""
+    return against_peers("program", ((case, rivals(case), BOUND) for case in CASES), rounds)

@@ -2,6 +2,7 @@
 
 import math
 import timeit
+from pathlib import Path
 
 import numpy as np
 
@@ -9,6 +10,10 @@ import fastbs as fb
 
 from .block_cases import blocks, right_side, tridiagonal_blocks
 from .graph_cases import random_graph
+from .paired import format_seconds
+from .tables import Table
+
+GROWTH = 1.5  # the power of the work by which time may grow: 2 is a mistake, caches that end are not
 
 
 def powers(start, stop, count):
@@ -159,3 +164,22 @@ def draw(curves, path):
         ax.set_axis_off()
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def report(sizes, rounds):
+    """Print how time grows on every curve, and draw them; return how many grow faster than theory says."""
+    curves = {}
+    table = Table(
+        "{:<29}{:<17}{:>9} to {:<9}{:>9} to {:<9}{:>8}  {:>8}  {}",
+        "picture", "curve", "from", "", "time", "", "required", "measured", "",
+    )  # fmt: skip
+    for title, (axis, lines) in PICTURES.items():
+        curves[title] = axis, {}
+        for label, (at, make, work) in lines.items():
+            times = measure(at, make)
+            found = exponent(at, times, work)
+            ends = [format_seconds(times[k]) for k in (0, -1)]
+            table(title, label, at[0], at[-1], *ends, GROWTH, f"{found:.2f}", table.verdict(found <= GROWTH))
+            curves[title][1][label] = at, times, work
+    draw(curves, Path(__file__).parents[1] / "docs" / "images" / "scaling.png")
+    return table.missed

@@ -5,8 +5,9 @@ import importlib.util
 import numpy as np
 
 from .network_cases import Network
+from .tables import against_peers
 
-__all__ = ["CASES", "rivals"]
+__all__ = ["CASES", "report", "rivals"]
 
 # name -> widths, batch, dtype, our rival, the peer, the most that ours may take of its time
 CASES = {
@@ -59,3 +60,8 @@ def casadi_rival(network):
         run()
 
     return rival
+
+
+def report(sizes, rounds):
+    """Print one row per network against CasADi or NumPy; return how many bounds are missed."""
+    return against_peers("widths, batch", ((case, rivals(case), CASES[case][-1]) for case in CASES), rounds, None)

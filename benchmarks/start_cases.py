@@ -11,9 +11,10 @@ import numpy as np
 import fastbs as fb
 
 from .network_cases import Network, loss
-from .paired import median_interval
+from .paired import format_seconds, median_interval
+from .tables import Table, against_peers
 
-__all__ = ["BOUND", "CASE", "IMPORT", "import_seconds", "rivals"]
+__all__ = ["BOUND", "CASE", "IMPORT", "import_seconds", "report", "rivals"]
 
 CASE = "16 x 4, 1"
 BOUND = 1 / 40  # of the time of jax.jit, in a process that has compiled something else before
@@ -74,3 +75,14 @@ def import_seconds(rounds):
         run()
         times = [run() for _ in range(rounds)]
     return float(np.median(times)), *median_interval(times)
+
+
+def report(sizes, rounds):
+    """Print the times to the first gradient and to import; return how many bounds are missed."""
+    missed = against_peers("first gradient", [(CASE, rivals(), BOUND)], min(rounds, 11), None)
+    table = Table("{:<21}{:>9}  {:>8}  {:<22}  {}", "", "time", "required", "", "")
+    seconds, *ends = import_seconds(rounds)
+    low, high = map(format_seconds, ends)
+    verdict = table.verdict(ends[0] <= IMPORT)
+    table("import fastbs", format_seconds(seconds), format_seconds(IMPORT), f"[{low}, {high}]", verdict)
+    return missed + table.missed

@@ -5,8 +5,9 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from .network_cases import Network
+from .tables import against_peers
 
-__all__ = ["BOUND", "CASE", "pinned", "rivals", "usable_cores"]
+__all__ = ["BOUND", "CASE", "pinned", "report", "rivals", "usable_cores"]
 
 CASE = "128 x 4, 128"
 BOUND = 1 / 1.7  # of the time of one thread, which runs one plan after the other, on two idle cores
@@ -54,3 +55,8 @@ def rivals():
             run(plan)
 
     return {"two threads": two, "one thread": one} if len(usable_cores()) > 1 else {"one thread": one}
+
+
+def report(sizes, rounds):
+    """Print how long two threads take for what one does; return how many bounds are missed."""
+    return against_peers("separate plans", [(CASE, rivals(), BOUND)], rounds, None)
