@@ -51,34 +51,42 @@ VIEWS[get] = view_get
 VIEW_CONDITIONS[get] = has_basic_index
 EXPANSIONS[get] = elements_got
 PARTS["get"] = get
-IDENTITIES[get] = lambda step: whole(step)
 
 
-def whole(step):
-    """x[:] is x, and a part of a stack is that part."""
+def out_of_stack(step):
+    """A part of one of the arrays that a stack consists of, taken from that array; other steps as they are."""
     x = step.arguments[0]
-    index = step.keywords["index"]
-    if has_basic_index(step) and x.function is stacked:
-        at = x.ndim + x.keywords["axis"]
-        index = stacked_index(x, index, step.keywords["ndim"])
-        plain = all(i is not None and i is not Ellipsis for i in index)
-        if plain and len(index) > at and not isinstance(index[at], slice):
-            y = x.arguments[index[at]]
-            if type(y) is Step and y.dtype == x.dtype and not y.weak:
-                rest = {"index": (*index[:at], *index[at + 1 :]), "ndim": y.ndim}
-                return whole(Step(get, (y,), rest, step.shape, step.dtype, step.where))
-    index = step.keywords["index"]
+    if x.function is not stacked:
+        return step
+    at, index = x.ndim + x.keywords["axis"], stacked_index(x, step.keywords["index"], step.keywords["ndim"])
+    if len(index) <= at or isinstance(index[at], slice) or any(i is None or i is Ellipsis for i in index):
+        return step
+    y = x.arguments[index[at]]
+    if type(y) is not Step or y.dtype != x.dtype or y.weak:
+        return step
+    rest = {"index": (*index[:at], *index[at + 1 :]), "ndim": y.ndim}
+    return out_of_stack(Step(get, (y,), rest, step.shape, step.dtype, step.where))
+
+
+def get_identity(step):
+    """x[:] is x, and a part of a stack is that part."""
+    if not has_basic_index(step):
+        return step
+    step = out_of_stack(step)
+    x = step.arguments[0]
     if (
-        has_basic_index(step)
-        and x.shape == step.shape
+        x.shape == step.shape
         and x.dtype == step.dtype
         and all(
             isinstance(i, slice) and i.indices(n) == (0, n, 1)
-            for i, n in zip(index, x.shape[x.ndim - step.keywords["ndim"] :], strict=False)
+            for i, n in zip(step.keywords["index"], x.shape[x.ndim - step.keywords["ndim"] :], strict=False)
         )
     ):
         return x
     return step
+
+
+IDENTITIES[get] = get_identity
 
 
 # Zeros with something added at an index

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .loops import is_of_numbers, pruned, with_inputs
+from .loops import is_of_numbers, pruned, with_inputs, with_loops_replaced
 from .program import INPUT, Program, Step
 from .simplify import common_subexpressions, number, simplify
 from .table import PARTS
@@ -25,25 +25,16 @@ ONE = float(1)  # by identity
 
 def distributed(program, optimize):
     """The program whose loops over numbers are distributed."""
-    if not any("loop" in step.keywords for step in program.steps):
-        return program
-    new = {id(x): x for x in program.inputs}
-    results = {}  # id(loop that was distributed) -> its results
-    for step in program.steps:
-        if step.arguments and type(step.arguments[0]) is Step and id(step.arguments[0]) in results:
-            new[id(step)] = results[id(step.arguments[0])][step.arguments[1]]
-            continue
-        made = step.with_arguments(tuple([new.get(id(a), a) if type(a) is Step else a for a in step.arguments]))
-        if "loop" in step.keywords and is_distributed(step.keywords["loop"]):
-            results[id(step)] = Distribution(made).results()
-        else:
-            new[id(step)] = made
-    outputs = [new[id(y)] if type(y) is Step else y for y in program.outputs]
-    return pruned(common_subexpressions(simplify(Program(program.inputs, outputs))), lambda body: body)
+    found = with_loops_replaced(program, results_of)
+    return program if found is program else pruned(common_subexpressions(simplify(found)), lambda body: body)
 
 
-def is_distributed(loop):
-    return is_of_numbers(loop) and loop.length > 1 and loop.length * len(loop.body.steps) <= LARGEST
+def results_of(step):
+    """The results of a loop that is distributed, None of one that stays."""
+    loop = step.keywords["loop"]
+    if is_of_numbers(loop) and loop.length > 1 and loop.length * len(loop.body.steps) <= LARGEST:
+        return Distribution(step).results()
+    return None
 
 
 class Distribution:

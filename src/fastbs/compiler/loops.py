@@ -12,7 +12,17 @@ import numpy as np
 from .elementwise import is_elementwise
 from .program import INPUT, Program, Step, evaluate
 
-__all__ = ["Branches", "Loop", "inner_programs", "is_of_numbers", "pruned", "run_branches", "run_loop", "with_inputs"]
+__all__ = [
+    "Branches",
+    "Loop",
+    "inner_programs",
+    "is_of_numbers",
+    "pruned",
+    "run_branches",
+    "run_loop",
+    "with_inputs",
+    "with_loops_replaced",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +128,33 @@ def inner_programs(step):
     """The programs that a step holds."""
     holder = step.keywords.get("loop") or step.keywords.get("branches")
     return () if holder is None else holder.programs
+
+
+class Results(tuple):
+    """What stands for a loop that is gone: its results, one by one."""
+
+
+def with_loops_replaced(program, replacement):
+    """The program with other steps in the place of loops.
+
+    Parameters
+    ----------
+    program : Program
+    replacement : callable
+        Takes the step of a loop and returns its results, one by one, or None if it stays.
+    """
+
+    def rewrite(step):
+        if "loop" in step.keywords:
+            found = replacement(step)
+            return step if found is None else Results(found)
+        first = step.arguments[0] if step.arguments else None
+        return first[step.arguments[1]] if type(first) is Results else step
+
+    if not any("loop" in step.keywords for step in program.steps):
+        return program
+    outputs = program.rewritten(rewrite).outputs
+    return Program(program.inputs, outputs)  # in the order of their use: what is new stands where it is needed
 
 
 def pruned(program, optimize):

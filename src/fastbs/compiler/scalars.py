@@ -12,7 +12,7 @@ import numpy as np
 
 from .elementwise import COST, is_elementwise
 from .fuse import fused, is_readable, reads_truth_or_reals
-from .loops import pruned
+from .loops import pruned, with_loops_replaced
 from .program import INPUT, Program, Step
 from .simplify import common_subexpressions, key_of, simplify
 from .table import PARTS, PLACES, is_view
@@ -204,23 +204,8 @@ EXPANSIONS |= {
 
 def scalars(program, optimize):
     """The program whose loops over small arrays are loops over numbers."""
-    if not any("loop" in step.keywords for step in program.steps):
-        return program
-    new = {id(x): x for x in program.inputs}
-    results = {}  # id(loop that was expanded) -> its results, as steps of the new program
-    for step in program.steps:
-        if step.arguments and type(step.arguments[0]) is Step and id(step.arguments[0]) in results:
-            new[id(step)] = results[id(step.arguments[0])][step.arguments[1]]
-            continue
-        arguments = tuple([new.get(id(a), a) if type(a) is Step else a for a in step.arguments])
-        made = step.with_arguments(arguments)
-        found = expanded(made) if "loop" in step.keywords else None
-        if found is None:
-            new[id(step)] = made
-        else:
-            results[id(step)] = found
-    outputs = [new[id(y)] if type(y) is Step else y for y in program.outputs]
-    return pruned(simplify(Program(program.inputs, outputs)), lambda body: body)
+    found = with_loops_replaced(program, expanded)
+    return program if found is program else pruned(simplify(found), lambda body: body)
 
 
 def expanded(step):

@@ -125,7 +125,24 @@ def kernel_factors(op):
     return [A.astype(dtype) for A in factors]
 
 
-class SylvesterInverse(Operator):
+class SolvedSum(Operator):
+    """The inverse of a Kronecker sum, from factors that a subclass makes in ``of(sum)``."""
+
+    def adjoint(self):
+        return self.of(self.original.H)
+
+    def transposed(self):
+        return self.of(self.original.T)
+
+    def inverse(self):
+        return self.original
+
+    @property
+    def symbol(self):
+        return f"({self.original.symbol})⁻¹"
+
+
+class SylvesterInverse(SolvedSum):
     """Y -> the X with B X + X A^T = Y, from the Schur forms B = U R U^H and A^T = V S V^H.
 
     R X' + X' S = U^H Y V is solved by LAPACK's trsyl, and X = U X' V^H.
@@ -168,22 +185,12 @@ class SylvesterInverse(Operator):
     def adjoint(self):
         return SylvesterInverse(self.original.H, self.factors, not self.trans)
 
-    def transposed(self):
-        return SylvesterInverse.of(self.original.T)
-
-    def inverse(self):
-        return self.original
-
     @property
     def dtype(self):
         return self.factors[0].dtype
 
-    @property
-    def symbol(self):
-        return f"({self.original.symbol})⁻¹"
 
-
-class KroneckerSumInverse(Operator):
+class KroneckerSumInverse(SolvedSum):
     """Y -> the X that a sum of three and more terms maps to it.
 
     With the forms A_i = U_i T_i U_i^H it is triangular in the coordinates of the U_i: entries along the first axis are
@@ -234,23 +241,10 @@ class KroneckerSumInverse(Operator):
             X = along_axis(U, X, i, stack)
         return (X.real if self.is_real and Y.dtype.kind != "c" else X).astype(dtype, copy=False)
 
-    def adjoint(self):
-        return KroneckerSumInverse.of(self.original.H)
-
-    def transposed(self):
-        return KroneckerSumInverse.of(self.original.T)
-
-    def inverse(self):
-        return self.original
-
     @property
     def dtype(self):
         dtype = np.result_type(*self.bases)
         return np.dtype(dtype.char.lower()) if self.is_real else dtype
-
-    @property
-    def symbol(self):
-        return f"({self.original.symbol})⁻¹"
 
 
 def substituted(triangles, Y):
