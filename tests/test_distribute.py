@@ -15,10 +15,10 @@ S = np.array([0.3, -0.8])
 
 
 def steps_left(compiled):
-    """The elementwise steps inside of each loop."""
-    lines = [line.strip() for line in compiled.report().splitlines()]
-    assert not any(line.startswith("loop") for line in lines)
-    return [line.split(": ")[1].split(", ") for line in lines if line.startswith("recurrence")]
+    """The elementwise steps inside of each loop, those left out that run where states are infinite."""
+    lines = compiled.report().splitlines()
+    assert not any(line.strip().startswith("loop") for line in lines)
+    return [line.split(": ")[1].split(", ") for line in lines if line.startswith("  recurrence")]
 
 
 def test_a_sum_is_no_loop():
@@ -87,6 +87,48 @@ def test_infinities_of_branches_that_are_not_taken():
     for domain in (np.abs, np.negative):
         xs = domain(XS) - 1.0 * (domain is np.negative)
         agree(fb.value_and_grad(f, (0, 1)), xs, 0.7)
+
+
+HUGE = np.where(np.arange(18).reshape(9, 2) % 3 == 1, -1.0, 1.0) * 1e200
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda s, x: (
+            np.where(x[0] < 0, 1.0, (s * x[0] * 3 - x[0]) * 2 + s * x[1])[()],
+            s,
+        ),  # begins anew where it was inf
+        lambda s, x: (s * x[0] * x[1] - s * 0.5 * x[1] + s, s),  # zero times an infinite coefficient
+        lambda s, x: ((s * x[0]) * 1e-300 * x[1] * 1e-100 + 0.5 * s - s / 4, np.cos(s)),
+        lambda s, x: (np.where(x[0] < 0, s * 1e-170, s * x[0] * x[1] * 1e-300 + s)[()], np.minimum(s, x[1])),
+    ],
+)
+@pytest.mark.parametrize("s", [0.0, 1.0, 1e-300, np.inf])
+def test_products_that_overflow_alone(step, s):
+    """Compiled loops are as finite as they were."""
+    f = lambda s, xs: fb.scan(lambda s, x: step(s, x), s, xs)  # noqa: E731
+    g = lambda s, xs: fb.value_and_grad(lambda *x: f(*x)[0], (0, 1))(s, xs)  # noqa: E731
+    with np.errstate(all="ignore"):
+        compiled = agree(f, s, HUGE)
+        assert "if not the flag" in compiled.report()
+        agree(g, s, XS)
+
+
+def test_states_that_only_wait_are_not_multiplied_out():
+    def f(a, b, xs, w):  # what b was is forgotten: nobody would see that 0 inf was NaN there
+        step = lambda s, x: ((x[0], w * (s[0] * x[0] * x[1] * x[1] * 2) * 3 + s[0]), s[1])  # noqa: E731
+        return fb.scan(step, (a, b), xs)
+
+    with np.errstate(all="ignore"):
+        agree(f, 0.0, 1.0, HUGE, 0.0)
+        agree(f, 0.0, 1.0, XS, 0.5)
+
+
+def test_terms_of_sums_cancel_in_each_step():
+    f = lambda s, xs, w: fb.scan(lambda s, x: ((s[0] + w - w, s[1] - x[0] - 0.5 + x[1]), None), (s, s), xs)[0]  # noqa: E731
+    agree(f, np.float64(0), np.full((9, 2), 1e308), np.float64(1e308))
+    agree(f, np.float64(1), XS, 0.3)
 
 
 def test_long_loops():

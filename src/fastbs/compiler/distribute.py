@@ -3,7 +3,9 @@
 What depends on rows alone is computed in front of the loop, what only results need behind it, both on arrays over all
 steps; sums over the steps are sums of such arrays. A state that depends on the one before by additions and
 multiplications with rows, as every cotangent does, becomes ``x_{i+1} = A_i x_i + b_i``: the matrices A_i of all steps
-are multiplied out in front of the loop, and the loop is a back substitution with small dense blocks.
+are multiplied out in front of the loop, and the loop is a back substitution with small dense blocks. Products of
+coefficients may overflow where products with a state do not, and the zeros of choices times infinite states are NaN:
+where the last states are not finite, the loop as it was runs instead.
 """
 
 from dataclasses import replace
@@ -11,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .loops import is_of_numbers, pruned, with_inputs, with_loops_replaced
+from .loops import is_of_numbers, prune_loop, pruned, with_inputs, with_loops_replaced
 from .program import INPUT, Program, Step
 from .simplify import common_subexpressions, number, simplify
 from .table import PARTS
@@ -65,6 +67,7 @@ class Distribution:
         self.made = Step(step.function, (), {}, None, None, step.where)
         self.requests = {}  # (kind, number) -> the step that is this result of it
         self.rows, self.free, self.ys = [], [], []  # values outside, and results, that it takes and gives
+        self.steps_of_ys = []  # of the body as it was
         self.inputs = {}  # id(value outside) -> input of its body
         self.inner = {}  # id(step of the body) -> that of its body
         for j in self.states:
@@ -102,12 +105,15 @@ class Distribution:
         behind = {id(x) for x in Program(self.body.inputs, outputs).steps}
         needed = [x for x in self.inside if id(x) in behind]
         left = self.as_products(needed, outputs)
-        if left is None:
+        is_exact = left is None
+        if is_exact:
             left = self.as_it_is(needed, outputs)
         wanted = [self.body.outputs[c + j] for kind, j in self.loop.results if kind == "ys"]
         self.compute_behind([*wanted, *[term for terms in self.sums.values() for _, term in terms]])
         found = [self.result(kind, j) for kind, j in self.loop.results]
         self.finish(left)
+        if not is_exact:
+            self.keep_as_it_was()
         return found
 
     # Values over all steps
@@ -144,6 +150,7 @@ class Distribution:
             elif id(x) in self.inner:
                 self.outside[id(x)] = self.request("ys", len(self.ys), x)
                 self.ys.append(self.inner[id(x)])
+                self.steps_of_ys.append(x)
             else:
                 more.add(id(x))
                 stack.extend([a for a in x.arguments if type(a) is Step])
@@ -172,20 +179,23 @@ class Distribution:
         return Step(np.broadcast_to, (value, (self.n,)), {}, (self.n,), dtype, value.where)
 
     def total(self, j):
-        """The first state and the sums of the terms over all steps."""
-        result = self.first[j]
-        for user, term in self.sums[j]:
-            x = self.outside[id(term)] if type(term) is Step else term
-            if np.shape(x):
-                x = x if type(x) is Step and x.dtype == user.dtype else self.over_all(np.positive, [x], user)
-                x = Step(np.sum, (x,), {}, (), user.dtype, user.where)
+        """The first state and the sum of the terms over all steps, which may cancel in each of them."""
+        user, x = None, None
+        for other, term in self.sums[j]:
+            term = self.outside[id(term)] if type(term) is Step else term
+            if x is None:
+                user, x = other, term
             else:
-                x = self.over_all(np.multiply, [float(self.n), x], user) if type(x) is Step else self.n * number(x)
-            if type(result) is not Step and number(result) == 0:
-                result = x if user.function is np.add else self.over_all(np.negative, [x], user)
-            else:
-                result = self.over_all(user.function, [result, x], user)
-        return result
+                x = self.over_all(np.add if other.function is user.function else np.subtract, [x, term], user)
+        if np.shape(x):
+            x = x if type(x) is Step and x.dtype == user.dtype else self.over_all(np.positive, [x], user)
+            x = Step(np.sum, (x,), {}, (), user.dtype, user.where)
+        else:
+            x = self.over_all(np.multiply, [float(self.n), x], user) if type(x) is Step else self.n * number(x)
+        first = self.first[j]
+        if type(first) is not Step and number(first) == 0:
+            return x if user.function is np.add else self.over_all(np.negative, [x], user)
+        return self.over_all(user.function, [first, x], user)
 
     # The loop that is left
 
@@ -218,7 +228,7 @@ class Distribution:
             lines, base = Coefficients(self, needed).of(outputs)
         except NotLinear:
             return None
-        if sum(map(len, lines)) + len(base) >= len(needed):
+        if sum(map(len, lines)) + len(base) >= len(needed) or not stays_infinite(lines):
             return None
         for x in base.values():
             self.as_it_is([x], [])
@@ -249,6 +259,33 @@ class Distribution:
                 examples=((), ()), derived={},
             )
         }  # fmt: skip
+
+    def keep_as_it_was(self):
+        """The loop as it was, with the same results, for where the last states of the one that is left are infinite."""
+        for j in range(len(self.states)):
+            self.request("last", j, self.body.inputs[self.states[j]])
+        body = Program(self.body.inputs, [*self.body.outputs[: self.loop.carries], *self.steps_of_ys])
+        results = [(kind, j if kind == "ys" else self.states[j]) for kind, j in self.requests]
+        loop = replace(self.loop, body=body, results=tuple(results), examples=((), ()), derived={})
+        was = Step(self.step.function, self.step.arguments, {"loop": loop}, None, None)
+        arguments, keywords = prune_loop(was, range(len(results)), lambda body: body)
+        self.made.arguments += arguments
+        left = self.made.keywords["loop"]
+        self.made.keywords = {"loop": replace(left, results=tuple(self.requests), instead=keywords["loop"])}
+
+
+def stays_infinite(lines):
+    """Whether an infinite state, or NaN, is seen in the last states: it must go on to states that depend on themselves.
+
+    States that are another one before, or do not depend on any, are what they were.
+    """
+    going = set(range(len(lines)))
+    while True:
+        ended = {j for j in going if not any(j in lines[i] for i in going)}
+        if not ended:
+            break
+        going -= ended
+    return all(j in going or line.keys() <= {None} or list(line.values()) == [ONE] for j, line in enumerate(lines))
 
 
 class NotLinear(Exception):

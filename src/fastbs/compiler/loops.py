@@ -13,16 +13,9 @@ from .elementwise import is_elementwise
 from .program import INPUT, Program, Step, evaluate
 
 __all__ = [
-    "Branches",
-    "Loop",
-    "inner_programs",
-    "is_of_numbers",
-    "pruned",
-    "run_branches",
-    "run_loop",
-    "with_inputs",
-    "with_loops_replaced",
-]
+    "Branches", "Loop", "inner_programs", "is_of_numbers", "prune_loop", "pruned", "run_branches", "run_loop",
+    "with_inputs", "with_loops_replaced",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +45,9 @@ class Loop:
         Of a loop back: the loop whose steps it runs again. Its arguments come last: what it kept, rows, free values.
     kept : tuple of (row, state, bool)
         Of a loop back: which of its rows are states, and whether those behind the step.
+    instead : Loop or None
+        Of a loop whose products were multiplied out: the one that runs where its last states are not finite, with the
+        same results. Its arguments come last.
     """
 
     body: Program
@@ -65,6 +61,7 @@ class Loop:
     schedule: object = None
     advance: object = None
     kept: tuple = ()
+    instead: object = None
 
     @property
     def programs(self):
@@ -91,6 +88,8 @@ class Branches:
 
 def run_loop(*values, loop):
     """The results of a loop, step by step in NumPy."""
+    if loop.instead is not None:
+        values, loop = values[len(loop.body.inputs) :], loop.instead
     c, k = loop.carries, loop.rows
     state, rows, free = list(values[:c]), values[c : c + k], values[c + k :]
     states, following = ([[None] * loop.length for _ in range(c)] for _ in range(2))
@@ -175,7 +174,9 @@ def pruned(program, optimize):
         if id(step) not in needed:
             continue
         arguments, keywords = step.arguments, step.keywords
-        if "loop" in keywords:
+        if "loop" in keywords and keywords["loop"].instead is not None:  # whole, as both loops have the same results
+            selected[id(step)] = set(range(len(keywords["loop"].results)))
+        elif "loop" in keywords:
             arguments, keywords = prune_loop(step, sorted(selected[id(step)]), optimize)
         elif "branches" in keywords:
             arguments, keywords = prune_branches(step, sorted(selected[id(step)]), optimize)

@@ -23,8 +23,9 @@ from .instructions import (
     NotLowerable,
 )
 from .lowering import Lowering
-from .program import Step
+from .program import INPUT, Program, Step
 from .recurrences import lower_recurrence
+from .table import PARTS
 from .views import Buffer, View, contiguous
 
 __all__ = ["emit", "inner_code", "lower_branches", "lower_loop", "new_slot", "view_result"]
@@ -33,6 +34,8 @@ __all__ = ["emit", "inner_code", "lower_branches", "lower_loop", "new_slot", "vi
 def lower_loop(to, step):
     """The views of the results of a loop."""
     loop = step.keywords["loop"]
+    if loop.instead is not None:
+        return lower_guarded(to, step)
     found = lower_recurrence(to, step)
     if found is not None:
         return found
@@ -73,6 +76,43 @@ def lower_loop(to, step):
                 end = contiguous_view(by_kind["kept", j], int(loop.schedule.forward[-1, 3]), x.shape)
                 to.copy_or_call(end, by_kind["last", j])
     return tuple(results)
+
+
+def lower_guarded(to, step):
+    """The views of the results of a loop, made anew by another loop where the last states are not finite."""
+    loop = step.keywords["loop"]
+    own = len(loop.body.inputs)
+    first = Step(step.function, step.arguments[:own], {"loop": replace(loop, instead=None)}, None, None, step.where)
+    to.users[id(first)] = to.users[id(step)]
+    results = lower_loop(to, first)
+    last = [
+        (view, loop.body.inputs[j]) for (kind, j), view in zip(loop.results, results, strict=True) if kind == "last"
+    ]
+    states = [Step(INPUT, (i,), {}, (), x.dtype) for i, (_, x) in enumerate(last)]
+    flag = to.temporary((), np.dtype(bool))
+    to.code += inner_code(to, Program(states, [all_finite(states)]), [view for view, _ in last], [flag])
+    values = list({id(x): x for x in step.arguments[own:] if type(x) is Step}.values())
+    inputs = [Step(INPUT, (i,), {}, x.shape, x.dtype, None, x.weak) for i, x in enumerate(values)]
+    inner = {id(x): y for x, y in zip(values, inputs, strict=True)}
+    again = Step(
+        step.function, tuple([inner.get(id(x), x) for x in step.arguments[own:]]), {"loop": loop.instead}, None, None
+    )
+    outputs = [Step(PARTS["item"], (again, i), {}, view.shape, view.dtype) for i, view in enumerate(results)]
+    views = [to.view(x) for x in values]
+    mark = len(to.buffers["temporary"])
+    code = LoopCode([BodyCode(1, [], inner_code(to, Program(inputs, outputs), views, results))], flag=flag)
+    code.wanted, code.temporaries = False, mark
+    to.code.append(Instruction(LOOP, 1, detail=code, cost=10.0))  # it hardly ever runs
+    return results
+
+
+def all_finite(states):
+    """A truth value: x - x is zero or NaN, and sums of these are."""
+    total = None
+    for x in states:
+        zero = Step(np.subtract, (x, x), {}, (), x.dtype)
+        total = zero if total is None else Step(np.add, (total, zero), {}, (), np.result_type(total.dtype, x.dtype))
+    return Step(np.equal, (total, 0.0), {}, (), np.dtype(bool))
 
 
 def is_sum(body, j):
