@@ -221,3 +221,10 @@ def test_formats_and_errors():
     ):  # fmt: skip
         with pytest.raises(error, match=re.escape(message)):
             make()
+
+
+@pytest.mark.parametrize("diagonal", ["general", "lower", "upper", "spd", "unit"])
+def test_no_blocks(diagonal):
+    A = fb.Triangular.from_bsr(np.zeros((0, 2, 2)), np.zeros(0, int), np.zeros(1, int), diagonal)
+    for B in (A, A.T, A.H):
+        assert (B @ np.zeros((0, 3))).shape == B.solve(np.zeros((0, 3))).shape == (0, 3)

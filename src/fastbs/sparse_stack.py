@@ -115,7 +115,7 @@ class SparseStack(BlockRows):
         """The kernel; products read whole diagonal blocks."""
         if multiply and self.kind in ("lower", "upper"):
             if self._product_sweep is None:
-                diag = np.stack([self.diag.whole(i) for i in range(self.n)])
+                diag = TRIANGLES[self.kind](self.diag.diag)  # without what stands on its other side
                 self._product_sweep = self._kernel(Stack(diag, None, self.upper, "general", self.where, self.diag.conj))
             return self._product_sweep.run
         if self._sweep is None:
