@@ -385,6 +385,13 @@ def test_pickles_and_copies():
         assert_allclose(g(x), np.tanh(x), rtol=1e-14)
 
 
+def test_bound_functions_are_neither_pickled_nor_copied():
+    bound = fb.compile(np.tanh).bind(x)
+    for take in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match=r"Compiled.bind: .* bind it anew"):
+            take(bound)
+
+
 # bind
 
 

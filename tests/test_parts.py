@@ -117,3 +117,13 @@ def test_what_cannot_run_on_threads_is_refused():
         StructureError, match=r"threads must be 1 because parts of arrays run on threads.*; got threads=2"
     ):
         fb.Bidiagonal([1, 1], [1]).solve([1.0, 1.0], threads=2)
+
+
+def test_numbers_of_threads():
+    A, b = columns(2, 3)
+    for threads in (2, np.int64(2)):
+        np.testing.assert_array_equal(A.solve(b, threads=threads), A.solve(b))
+        np.testing.assert_allclose(fb.compile(np.sin, threads=threads)(b), np.sin(b), rtol=1e-14)
+    for threads in (0, -1, 1.5, None, "2"):
+        with pytest.raises(ValueError, match="threads must be a positive int"):
+            A.solve(b, threads=threads)

@@ -26,7 +26,7 @@ KINDS = "biufcO"  # bool, integers, real, complex, and objects such as Fraction
 
 def check_threads(threads, where):
     """Refuse what is no number of threads."""
-    if not isinstance(threads, int) or threads < 1:
+    if not isinstance(threads, (int, np.integer)) or threads < 1:
         raise ValueError(f"{where}: threads must be a positive int because so many run at most; got {threads!r}")
 
 

@@ -327,6 +327,12 @@ class Bound(BoundPlan):
         self.value_number = pattern[1][1] if is_pair and self.outputs[pattern[1][1]][1] == () else -1
         self.pattern = pattern[2] if self.value_number >= 0 else pattern
 
+    def __reduce__(self):
+        raise TypeError(
+            "Compiled.bind: what it gives cannot be pickled or copied because it holds the memory of its arguments; "
+            "pickle the compiled function, and bind it anew"
+        )
+
     def unflatten(self, flat):
         """Views of the flat array in the nesting of the result, without the scalar.
 
