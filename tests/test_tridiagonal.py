@@ -291,3 +291,19 @@ def test_cholesky_factor():
     np.testing.assert_allclose(fb.factorize(A).T.L.to_dense(), L, atol=1e-14)
     traced = fb.jvp(lambda d: fb.factorize(fb.Tridiagonal(d, lower.real)).pivots, (diag.real,), (0 * diag.real,))[0]
     np.testing.assert_allclose(traced, fb.factorize(fb.Tridiagonal(diag.real, lower.real)).pivots)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_transposes_read_the_lower_triangles_too(dtype):
+    rng = np.random.default_rng(3)
+    diag = random_array(rng, (4, 3, 3), dtype)
+    diag = diag @ np.conjugate(np.swapaxes(diag, -1, -2)) + 9 * np.eye(3, dtype=dtype)
+    lower, b = random_array(rng, (3, 3, 3), dtype), random_array(rng, (12, 2), dtype)
+    given = diag + np.triu(np.full((3, 3), np.nan), 1).astype(dtype)
+    for take in (lambda A: A.T, lambda A: A.H, lambda A: A.T.H, lambda A: A.T.T):
+        A, known = take(fb.Tridiagonal(given, lower)), take(fb.Tridiagonal(diag, lower))
+        for system in (A, fb.factorize(A), take(fb.factorize(fb.Tridiagonal(given, lower)))):
+            np.testing.assert_allclose(system.solve(b), known.solve(b), rtol=1e-4)
+            np.testing.assert_allclose(system.logdet()[1], known.logdet()[1], rtol=1e-5)
+            for part, expected in zip(system.inverse_blocks(), known.inverse_blocks(), strict=True):
+                np.testing.assert_allclose(part, expected, rtol=1e-3, atol=1e-6)

@@ -138,9 +138,9 @@ class Tridiagonal(BlockMatrix):
         return Tridiagonal(adjoint(self.diag), adjoint(self.upper), adjoint(self.lower))
 
     def transposed(self):
-        swapped = (None if x is None else np.swapaxes(x, -1, -2) for x in (self.diag, self.upper, self.lower))
-        diag, lower, upper = swapped
-        return Tridiagonal(diag, np.conjugate(self.lower) if lower is None else lower, None if lower is None else upper)
+        if self.upper is None:  # its lower triangles are those of the conjugate
+            return Tridiagonal(np.conjugate(self.diag), np.conjugate(self.lower)) if self.dtype.kind == "c" else self
+        return Tridiagonal(*(np.swapaxes(x, -1, -2) for x in (self.diag, self.upper, self.lower)))
 
     def _matmul(self, X):
         if isinstance(X, (Operator, list, tuple)):
