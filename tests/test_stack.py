@@ -537,3 +537,17 @@ def read_only():
     out = np.ones(6)
     out.flags.writeable = False
     return out
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+def test_determinants_of_positive_definite_blocks_read_what_solves_read(dtype):
+    rng = np.random.default_rng(0)
+    diag = rng.normal(size=(3, 4, 4)).astype(dtype)
+    if dtype == np.complex128:
+        diag += 1j * rng.normal(size=(3, 4, 4))
+    diag = diag @ np.conjugate(np.swapaxes(diag, -1, -2)) + np.eye(4)
+    lower = diag + np.triu(np.full((4, 4), np.nan), 1)
+    expected = np.sum(np.linalg.slogdet(diag)[1])
+    for A in (fb.Diagonal.from_arrays(lower, "spd"), fb.Triangular.from_bsr(lower, np.arange(3), np.arange(4), "spd")):
+        for view in (A, A.T, A.H):
+            np.testing.assert_allclose(view.logdet(), (1.0, expected), atol=1e-12)

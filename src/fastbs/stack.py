@@ -15,7 +15,7 @@ from .arguments import as_array, check_out, check_threads, overlaps_itself
 from .errors import DtypeError, ShapeError, StructureError
 from .parts import in_parts
 
-__all__ = ["DIAGONALS", "Stack", "kernel_array", "stacked_solve"]
+__all__ = ["DIAGONALS", "Stack", "hermitian", "kernel_array", "stacked_solve"]
 
 DIAGONALS = ("general", "lower", "upper", "spd")  # what users may say of diagonal blocks
 
@@ -335,8 +335,14 @@ class Stack:
             signs = np.prod(np.conjugate(np.sign(inverses)), axis=-1) * (1 - 2 * exchanged)
             logs = -np.sum(np.log(np.abs(inverses)), axis=-1)
         else:
-            signs, logs = np.linalg.slogdet(self.diag)
+            signs, logs = np.linalg.slogdet(hermitian(self.diag) if self.kind == "spd" else self.diag)
         return np.prod(np.conjugate(signs) if self.conj[0] else signs, axis=-1), np.sum(logs, axis=-1)
+
+
+def hermitian(X):
+    """The Hermitian matrices whose lower triangles these are."""
+    above = np.swapaxes(np.tril(X, -1), -1, -2)
+    return np.tril(X) + (np.conjugate(above) if np.dtype(X.dtype).kind == "c" else above)
 
 
 def check_kind(kind, where, kinds=DIAGONALS):

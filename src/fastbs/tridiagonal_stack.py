@@ -8,7 +8,7 @@ from ._blocks import Tridiagonals
 from ._trace import Traced, record
 from .errors import SingularError
 from .parts import in_parts
-from .stack import Stack, run_nothing
+from .stack import Stack, hermitian, run_nothing
 
 __all__ = [
     "TracedTridiagonal", "TridiagonalStack", "adjoint", "inverse_blocks", "parts_of", "substituted_factors",
@@ -163,7 +163,7 @@ def substituted_factors(diag, lower, upper, where):
     for i in range(n):
         S = diag[..., i, :, :]
         if positive:
-            S = np.tril(S) + adjoint(np.tril(S, -1))
+            S = hermitian(S)
         if i:
             S = S - (beside[-1] @ adjoint(beside[-1]) if positive else lower[..., i - 1, :, :] @ beside[-1])
         pivots.append(checked(np.linalg.cholesky, i, "positive definite", where, S) if positive else S)

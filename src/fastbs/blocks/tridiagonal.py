@@ -9,7 +9,7 @@ from ..arguments import check_threads
 from ..errors import ShapeError, StructureError
 from ..operator import Operator
 from ..operators import Left
-from ..stack import Stack, kernel_array, shifted
+from ..stack import Stack, hermitian, kernel_array, shifted
 from ..tridiagonal_stack import TracedTridiagonal, TridiagonalStack, adjoint, inverse_blocks, substituted_factors
 from .bidiagonal import Bidiagonal
 from .lazy import BlockMap
@@ -129,7 +129,7 @@ class Tridiagonal(BlockMatrix):
             )
         diag, upper = self.diag, self.upper
         if upper is None:  # the lower triangles decide
-            diag, upper = np.tril(diag) + adjoint(np.tril(diag, -1)), adjoint(self.lower)
+            diag, upper = hermitian(diag), adjoint(self.lower)
         return from_block_diagonals({-1: self.lower, 0: diag, 1: upper})
 
     def adjoint(self):
