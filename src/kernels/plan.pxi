@@ -130,7 +130,7 @@ cdef class Plan:
         cdef Tape tape = self.tape
         cdef char **slots = tape.acquire()
         cdef list results = [None] * tape.n_outputs, held = []
-        cdef cnp.ndarray out, block = tape.new_block()
+        cdef cnp.ndarray out, block = tape.results.new_block()
         cdef int i
         try:
             if not self.fill(self.arguments, arguments, slots, held, self.lets_others_run):
@@ -143,7 +143,7 @@ cdef class Plan:
                 if tape.layouts[tape.n_inputs + i].ndim == 0:
                     slots[tape.n_inputs + i] = tape.number_place(slots, i)
                 else:
-                    out = tape.new_result(i, block)
+                    out = tape.results.new_in(block, i)
                     slots[tape.n_inputs + i] = <char *> cnp.PyArray_DATA(out)
                     results[i] = out
             tape.execute(slots)
@@ -357,11 +357,11 @@ cdef class ListPlan:
                 elif entries[i] is not None:
                     return None
             self.set_fixed(slots)
-            block = tape.new_block()
+            block = tape.results.new_block()
             at = 0
             for i in range(len(results)):
                 if self.results[i] is True:
-                    out = tape.new_result(at, block)
+                    out = tape.results.new_in(block, at)
                     slots[tape.n_inputs + at] = <char *> cnp.PyArray_DATA(out)
                     results[i] = out
                     at += 1

@@ -164,9 +164,6 @@ cdef enum:
     MAX_DIMS = 8
     ALIGNMENT = 64
     LOCAL_SLOTS = 24
-    # So many results and more share one block of memory, if it is small: whoever keeps one of them keeps them all.
-    FEW_RESULTS = 4
-    MOST_SHARED = 131072  # bytes
 
 # Below this many flops (about 5 us) a run keeps the GIL: releasing it costs 45 ns.
 cdef double SMALL = 2e4
@@ -175,7 +172,7 @@ cdef double BUDGET = 1e9
 
 
 include "instructions.pxi"
-include "flat_arrays.pxi"
+include "results.pxi"
 
 
 @cython.final  # so that calls inside are direct
@@ -214,10 +211,7 @@ cdef class Tape:
     cdef list constants, calls, outputs
     cdef size_t header, workspace   # bytes of pointer table and scalars; of all
     cdef void *idle                 # workspaces not in use, each points to the next
-    cdef cnp.npy_intp shared        # bytes of all results in one block of memory; 0 where each has its own
-    cdef FlatArrays blocks
-    cdef list dtypes                # of the results
-    cdef cnp.npy_intp *place_of     # of each result in the block
+    cdef Results results
     cdef readonly double cost       # flops
     cdef readonly object report
 
@@ -236,13 +230,13 @@ cdef class Tape:
         self.cost = 0
         self.layouts = <Layout *> calloc(self.n_slots, sizeof(Layout))
         self.code = <fb_instruction *> calloc(max(self.count, 1), sizeof(fb_instruction))
-        self.place_of = <cnp.npy_intp *> calloc(self.n_outputs + 1, sizeof(cnp.npy_intp))
-        if self.layouts == NULL or self.code == NULL or self.place_of == NULL:
+        if self.layouts == NULL or self.code == NULL:
             raise MemoryError("Tape: no memory for the instructions")
         self.scalar_types = tuple([argument[1] if len(argument) == 2 else None for argument in inputs])
         for i, argument in enumerate(inputs + outputs):
             fill_layout(&self.layouts[i], argument)
-        self.place_results()
+        self.results = Results()
+        self.results.place(self.layouts + self.n_inputs, self.n_outputs)
         fill_code(self.code, instructions, self.calls)
         for i in range(self.count):
             self.cost += self.code[i].cost
@@ -258,7 +252,6 @@ cdef class Tape:
             free(((<void **> workspace) - 1)[0])
         free_code(self.code, self.count)
         free(self.layouts)
-        free(self.place_of)
 
     cdef char **acquire(self) except NULL:
         # An idle workspace, or a new one: its pointer table, 64-byte aligned, with malloc's address before it.
@@ -405,48 +398,6 @@ cdef class Tape:
             <PyTypeObject *> cnp.ndarray, dtype, ndim, shape, strides,
             slots[<int> place[0]] + <int64_t> place[1], cnp.NPY_ARRAY_WRITEABLE, NULL)
 
-    cdef cnp.ndarray new_output(self, int i):
-        cdef Layout *layout = &self.layouts[self.n_inputs + i]
-        return cnp.PyArray_EMPTY(layout.ndim, layout.shape, layout.typenum, 0)
-
-    cdef int place_results(self) except -1:
-        cdef int i, j, arrays = 0
-        cdef cnp.npy_intp size
-        cdef Layout *layout
-        self.dtypes = []
-        for i in range(self.n_outputs):
-            layout = &self.layouts[self.n_inputs + i]
-            size = layout.itemsize
-            for j in range(layout.ndim):
-                size *= layout.shape[j]
-            self.dtypes.append(cnp.PyArray_DescrFromType(layout.typenum))
-            self.place_of[i] = self.shared
-            if layout.ndim > 0:
-                self.shared += (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-                arrays += 1
-        if arrays < FEW_RESULTS or self.shared > MOST_SHARED:
-            self.shared = 0
-        self.blocks = FlatArrays(cnp.NPY_UINT8, self.shared + ALIGNMENT)
-
-    cdef cnp.ndarray new_block(self):
-        # memory for all results, or None where each has its own
-        return self.blocks.take() if self.shared else None
-
-    cdef cnp.ndarray new_result(self, int i, cnp.ndarray block):
-        cdef Layout *layout = &self.layouts[self.n_inputs + i]
-        cdef cnp.ndarray result
-        cdef uintptr_t start
-        cdef cnp.dtype dtype
-        if block is None:
-            return self.new_output(i)
-        start = (<uintptr_t> cnp.PyArray_DATA(block) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-        dtype = self.dtypes[i]
-        Py_INCREF(dtype)
-        result = PyArray_NewFromDescr(<PyTypeObject *> cnp.ndarray, dtype, layout.ndim, layout.shape, NULL,
-                                      <char *> start + self.place_of[i], cnp.NPY_ARRAY_CARRAY, NULL)
-        cnp.set_array_base(result, block)
-        return result
-
     cdef object apply(self, cnp.ndarray X, tuple leaves, cnp.ndarray out):
         """The only result of (X, *leaves), written to `out`; everything was checked."""
         cdef char *local[LOCAL_SLOTS]
@@ -478,7 +429,7 @@ cdef class Tape:
         for i in range(self.n_inputs):
             if not self.accepts_leaf(i, inputs[i]):
                 raise ValueError(f"Tape: input {i} does not have the recorded dtype, shape and strides")
-        results = tuple([self.new_output(i) for i in range(self.n_outputs)])
+        results = tuple([self.results.new(i) for i in range(self.n_outputs)])
         for i in range(self.n_outputs):
             if not has_layout(<cnp.ndarray> results[i], &self.layouts[self.n_inputs + i]):
                 raise ValueError(f"Tape: result {i} must be in C order because it is allocated; got other strides")
@@ -543,40 +494,8 @@ cdef class BoundTape:
 
 
 include "taped_operator.pxi"
-
-
-def map_function(str name, cnp.ndarray x, str kernels="many"):
-    """The vectorized maps from Python: ``y = f(x)`` in a new array.
-
-    Parameters
-    ----------
-    name : str
-        One of ``FUNCTIONS``.
-    x : ndarray of float32 or float64, in C order
-    kernels : {"baseline", "few", "many"}
-        The maps of every processor, and those chosen for few and for many elements.
-    """
-    cdef int typenum = cnp.PyArray_TYPE(x)
-    cdef int64_t f = FUNCTIONS.index(name)
-    cdef int is_double = typenum == cnp.NPY_DOUBLE
-    cdef fb_map run
-    if kernels not in ("baseline", "few", "many"):
-        raise ValueError(f"map_function: kernels must be 'baseline', 'few' or 'many'; got {kernels!r}")
-    if typenum not in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE) or not cnp.PyArray_IS_C_CONTIGUOUS(x):
-        raise TypeError(
-            "map_function: x must be float32 or float64 in C order because the maps have unit strides; "
-            f"got {x.dtype} with strides {(<object> x).strides}"
-        )
-    if kernels == "baseline":
-        run = fb_maps_base[is_double][f]
-    else:
-        run = fb_map_table[is_double][f] if kernels == "few" else fb_map_table_of_many[is_double][f]
-    y = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), typenum, 0)
-    run(cnp.PyArray_SIZE(x), cnp.PyArray_DATA(x), cnp.PyArray_DATA(<cnp.ndarray> y))
-    return y
-
-
 include "plan.pxi"
+include "maps.pxi"
 
 
 def workers():
