@@ -1,7 +1,6 @@
-"""compile: the same numbers as without it, on first and second inputs; signatures, results, errors."""
+"""compile: the same numbers as without it, on first and second inputs; results, errors, resources."""
 
 import copy
-import functools
 import itertools
 import os
 import pickle
@@ -10,11 +9,7 @@ import subprocess
 import sys
 import threading
 import warnings
-import weakref
-from collections import OrderedDict, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
-from typing import NamedTuple
 
 import numpy as np
 import optree
@@ -186,87 +181,7 @@ def test_what_kernels_cannot_do_is_called(monkeypatch):
     )
 
 
-# Signatures
-
-
-def test_a_plan_for_every_signature():
-    calls = []
-
-    def f(x, n=2, power=1.0):
-        calls.append(n)
-        return n * x**power
-
-    compiled = fb.compile(f)
-    assert_allclose(compiled(x, 3), 3 * x)
-    made = len(calls)
-    assert_allclose(compiled(y, 3), 3 * y)
-    assert_allclose(compiled(np.tile(y, 2)[::2], 3), 3 * np.tile(y, 2)[::2])
-    assert_allclose(compiled(x, 3, power=2.0), 3 * x**2)
-    made_again = len(calls)
-    assert_allclose(compiled(x, 3, power=3.0), 3 * x**3)
-    assert len(calls) == made_again > made
-    for given in ((x, 4), (x, True), (x.astype("f4"), 3), (x[:3], 3), (x[None], 3), (np.asfortranarray(A), 3), (A, 3)):
-        assert_allclose(compiled(*given), given[1] * given[0])
-    assert compiled(x, True).dtype == float
-    assert len(compiled.plans) == 9
-
-
-def test_strided_and_foreign_arrays_are_copied():
-    compiled = fb.compile(lambda x: 2 * x)
-    wide = np.arange(10.0)
-    assert_array_equal(compiled(wide[::2]), 2 * wide[::2])
-    assert_array_equal(compiled(wide[::-2]), 2 * wide[::-2])
-    assert_array_equal(compiled(wide[:5].astype(">f8")), 2 * wide[:5])
-    raw = np.zeros(41, "u1")[1:].view(float)
-    raw[...] = wide[:5]
-    assert_array_equal(compiled(raw), 2 * wide[:5])
-    assert len(compiled.plans) == 1
-
-
-class Pair(NamedTuple):
-    a: np.ndarray
-    b: float
-
-
-def test_nesting_is_kept():
-    f = fb.compile(lambda p, *, q: (Pair(p.a * p.b, q["s"][0]), [q, None], ()))
-    (first, rest, empty) = f(Pair(x, 2.0), q={"s": (y,), "n": None})
-    assert_allclose(first.a, 2 * x)
-    assert isinstance(first, Pair)
-    assert empty == ()
-    assert_allclose(rest[0]["s"][0], y)
-    assert rest[1] is rest[0]["n"] is None
-    again = f(Pair(y, 3.0), q={"n": None, "s": (x,)})
-    assert_allclose(again[0].a, 3 * y)
-
-
-DICTS = {
-    "dict": dict,
-    "ordered dict": OrderedDict,
-    "default dict": lambda parts: defaultdict(list, parts),
-    "inside of a named tuple": lambda parts: Pair(dict(parts), 1.0),
-}
-
-
-@pytest.mark.parametrize("make", DICTS.values(), ids=DICTS.keys())
-def test_the_order_of_keys_counts(make):
-    def f(p, X):
-        for W in (p.a if isinstance(p, Pair) else p).values():
-            X = np.tanh(W @ X)
-        return X
-
-    compiled = fb.compile(f)
-    for keys in ("ab", "ba", "ab"):
-        p = make([(key, A if key == "a" else B) for key in keys])
-        assert_allclose(compiled(p, A), f(p, A), rtol=1e-13)
-    assert len(compiled.plans) == 2
-
-
-def test_keys_that_are_numbers():
-    compiled = fb.compile(lambda p: sum(k * v for k, v in p.items()))
-    for p in ({2: x}, {2: x, 3: y, 4: x}, {2: x, 3: y, 5: x}, {1: x}, {True: y}, {1.0: x}):
-        assert_allclose(compiled(p), sum(k * v for k, v in p.items()))
-    assert len(compiled.plans) == 6
+# Arguments, results, and plans
 
 
 def test_arguments_may_be_replaced_while_a_plan_runs():
@@ -284,41 +199,6 @@ def test_arguments_may_be_replaced_while_a_plan_runs():
     for _ in range(3):
         big[0] = np.full(300_000, 1.0)
         assert_allclose(compiled(big, x)[1], 300_000 * np.tanh(1.0))
-
-
-class Holder:
-    def __init__(self, a):
-        self.a = a
-
-
-class CallableHolder(Holder):
-    def __call__(self, x):
-        return self.a * x
-
-
-@pytest.mark.parametrize(
-    "value",
-    [Holder(x), CallableHolder(x), slice(Holder(x)), fb.Left(A), np.random.default_rng(0)],
-    ids=["object", "callable", "slice", "operator", "generator"],
-)
-def test_what_may_change_unseen_is_no_argument(value):
-    with pytest.raises(fb.DtypeError, match=f"may change unseen; got {type(value).__name__}: pass its arrays"):
-        fb.compile(lambda value, x: x)(value, x)
-
-
-def test_code_and_constants_are_arguments():
-    f = fb.compile(lambda g, x: g(x) if callable(g) else g.exp(x) if g is np else x * float(g))
-    for g in (np.sin, np.cos, len, np, Fraction(1, 2), functools.partial(np.add, 1.0), lambda x: 2 * x):
-        expected = g(x) if callable(g) else np.exp(x) if g is np else x / 2
-        assert_allclose(f(g, x), expected)
-
-
-@pytest.mark.parametrize("result", [Holder, lambda x: iter([x]), lambda x: slice(x[0])])
-def test_results_that_may_hold_traced_values_are_refused(result):
-    with pytest.raises(
-        fb.TraceError, match=r"results must be arrays, numbers, strings or containers .* return a tuple"
-    ):
-        fb.compile(result)(x)
 
 
 def test_what_calls_take_is_captured_by_value():
@@ -385,144 +265,6 @@ def test_pickles_and_copies():
         assert_allclose(g(x), np.tanh(x), rtol=1e-14)
 
 
-def test_bound_functions_are_neither_pickled_nor_copied():
-    bound = fb.compile(np.tanh).bind(x)
-    for take in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match=r"Compiled.bind: .* bind it anew"):
-            take(bound)
-
-
-# bind
-
-
-def test_bound_functions_look_at_their_arrays_again():
-    parameters, X, Y = network((3, 5, 4), 2)
-    f = fb.compile(fb.value_and_grad(loss))
-    bound = f.bind(parameters, X, Y)
-    for _ in range(2):
-        value, flat = bound()
-        expected, gradient = fb.value_and_grad(loss)(parameters, X, Y)
-        assert_allclose(value, expected)
-        for p, q in zip(optree.tree_leaves(bound.unflatten(flat)), optree.tree_leaves(gradient), strict=True):
-            assert_allclose(p, q, atol=1e-13)
-            assert np.shares_memory(p, flat)
-        parameters[0][0][...] *= -0.5
-        X += 1
-    assert not np.shares_memory(bound()[1], bound()[1])
-
-
-def test_bound_functions_write_to_out():
-    out = np.empty(5)
-    bound = fb.compile(lambda x: (np.sum(x), 2 * x)).bind(x, out=out)
-    value, flat = bound()
-    assert flat is out
-    assert_allclose((value, *out), (np.sum(x), *2 * x))
-
-
-@pytest.mark.parametrize("n", [4, 6])
-def test_unflatten_takes_what_fits(n):
-    bound = fb.compile(lambda x: (np.sum(x), 2 * x)).bind(x)
-    with pytest.raises(fb.ShapeError, match=rf"Bound.unflatten: flat must have shape \(5,\) .* got \({n},\)"):
-        bound.unflatten(np.ones(n))
-
-
-def test_bound_functions_hold_their_arrays():
-    parameters = [np.full(100_000, 1.0)], {"b": np.full(100_000, 2.0)}
-    bound = fb.compile(lambda p, q: p[0] + q["b"]).bind(*parameters)
-    parameters[0][0] = parameters[1]["b"] = None
-    others = [np.full(100_000, 7.0) for _ in range(4)]
-    assert np.all(bound() == 3.0)
-    assert len(others) == 4
-
-
-HOLDERS = {  # and how to see the array again
-    "the array": (lambda flat: flat, np.asarray),
-    "a view": (lambda flat: flat[3:], np.asarray),
-    "its shape": (lambda flat: flat.reshape(2, -1), np.asarray),
-    "a memoryview": (memoryview, np.asarray),
-    "a container": (lambda flat: {"result": [flat]}, lambda held: held["result"][0]),
-    "a weak reference": (weakref.ref, lambda reference: reference()),
-}
-
-
-@pytest.mark.parametrize(("hold", "look"), HOLDERS.values(), ids=HOLDERS.keys())
-def test_bound_never_writes_to_a_result_that_is_held(hold, look):
-    x = np.arange(100.0)
-    bound = fb.compile(lambda x: 2 * x).bind(x)
-    held = []
-    for i in range(6):
-        x[:] = i
-        held.append(hold(bound()))
-        for j, holder in enumerate(held):
-            seen = look(holder)
-            assert seen is None or np.all(seen == 2 * j)
-            del seen
-
-
-def test_bound_uses_dropped_results_again():
-    x = np.arange(100.0)
-    bound = fb.compile(lambda x: 2 * x).bind(x)
-    assert len({bound().ctypes.data for _ in range(10)}) == 1
-    places, last = set(), None
-    for _ in range(10):
-        last = bound()  # the one before is still held meanwhile
-        places.add(last.ctypes.data)
-    assert len(places) == 2
-
-
-@pytest.mark.parametrize(
-    "change", [lambda a: setattr(a, "shape", (2, 50)), lambda a: a.setflags(write=False)], ids=["shape", "flags"]
-)
-def test_bound_gives_arrays_as_they_were_made(change):
-    x = np.arange(100.0)
-    bound = fb.compile(lambda x: 2 * x).bind(x)
-    for i in range(4):
-        x[:] = i
-        flat = bound()
-        assert flat.shape == (100,)
-        assert flat.flags.writeable
-        assert np.all(flat == 2 * i)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            change(flat)
-        del flat
-
-
-def test_results_in_one_block_of_memory_stay_apart():
-    f = fb.compile(lambda x: [x + i for i in range(6)])
-    first = f(np.ones(3))
-    kept = first[2]
-    del first
-    for i in range(5):
-        f(np.full(3, 10.0 * i))
-    assert np.array_equal(kept, np.full(3, 3.0))
-
-
-def test_bound_functions_without_a_scalar_give_all_arrays():
-    bound = fb.compile(lambda x, s: [x * s, {"k": x[:2] + s}]).bind(x, 3.0)
-    flat = bound()
-    assert_allclose(flat, [*(3 * x), *(x[:2] + 3)])
-    assert_allclose(bound.unflatten(flat)[1]["k"], x[:2] + 3)
-
-
-def test_what_cannot_be_bound():
-    f = fb.compile(lambda x: (np.sum(x), 2 * x))
-    with pytest.raises(ValueError, match="must be C- or F-contiguous"):
-        f.bind(np.ones(10)[::2])
-    with pytest.raises(
-        fb.ShapeError, match=r"out must be a float64 array of shape \(5,\); got float64 of shape \(4,\)"
-    ):
-        f.bind(x, out=np.empty(4))
-    with pytest.raises(fb.ShapeError, match=r"got list"):
-        f.bind(x, out=[0.0] * 5)
-    with pytest.raises(ValueError, match="out must be contiguous and writeable"):
-        f.bind(x, out=np.empty(10)[::2])
-    with pytest.raises(ValueError, match="out must not share memory"):
-        f.bind(x, out=x)
-    with pytest.raises(fb.DtypeError, match="must have one dtype"):
-        fb.compile(lambda x: [x, x.astype("f4")]).bind(x)
-
-
 # Errors
 
 
@@ -563,19 +305,6 @@ def test_chance_is_refused():
         fb.compile(lambda x: x * generator.normal())(x)
     f = fb.compile(lambda x: x + np.random.default_rng(1).normal(size=5))  # the same numbers each time
     assert_allclose(f(y), y + np.random.default_rng(1).normal(size=5))
-
-
-def test_what_has_no_signature():
-    with pytest.raises(TypeError, match="compile: f must be callable"):
-        fb.compile(3)
-    with pytest.raises(fb.DtypeError, match="masks are not propagated"):
-        fb.compile(np.sum)(np.ma.array([1.0]))
-    with pytest.raises(fb.DtypeError, match="plain arrays of numbers"):
-        fb.compile(np.sum)(np.array([object()]))
-    with pytest.raises(fb.DtypeError, match="at most double precision"):
-        fb.compile(np.negative)(np.longdouble(1))
-    with pytest.raises(fb.DtypeError, match=r"arrays, numbers, strings or containers"):
-        fb.compile(lambda s: s)({1, 2})
 
 
 def test_errors_of_the_function_come_through():
