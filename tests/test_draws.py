@@ -38,6 +38,7 @@ DRAWING = {
     "of a partial function": functools.partial(lambda g, x: np.sum(x) + 0 * g.integers(0, 5), np.random.default_rng(1)),
     "by default": through_a_default,
     "in a list": (lambda gs: lambda x: np.sum(x) + 0 * gs[0].integers(0, 5))([np.random.default_rng(1)]),
+    "in a dict": (lambda gs: lambda x: np.sum(x) + 0 * gs["g"].integers(0, 5))({"g": np.random.default_rng(1)}),
     "through another function": lambda x: through_a_default(x),
 }
 

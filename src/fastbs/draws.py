@@ -1,6 +1,7 @@
 """Whether a function draws random numbers: it then changes a generator that it can reach."""
 
 import functools
+import itertools
 import pickle
 import random
 import sys
@@ -81,6 +82,8 @@ def named_by(value):
         return [value.__func__, value.__self__]
     if isinstance(value, (list, tuple)):
         return value[:MOST_OBJECTS]
+    if isinstance(value, dict):
+        return itertools.islice(value.values(), MOST_OBJECTS)
     if isinstance(value, types.FunctionType):
         named = [cell.cell_contents for cell in value.__closure__ or () if cell != types.CellType()]
         if not value.__module__ or value.__module__.partition(".")[0] not in LIBRARIES:
