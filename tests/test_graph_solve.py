@@ -80,6 +80,17 @@ def test_solves_by_definition(kind, dtype, index, planned, shuffled):
         np.testing.assert_array_equal(out, kept)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_no_columns_are_written_nowhere(turned):
+    graph = fb.factorize(fb.Graph(random_csr(np.random.default_rng(0), 9, 27, shuffled=False)))
+    sweeper = (graph.T if turned else graph)._sweeper
+    memory = np.full((9, 4), 7.0)
+    for push in (False, True):
+        assert sweeper.run(memory[:, :0].reshape(9, 0), push, 0, memory[:, :0].reshape(9, 0)).shape == (9, 0)
+        np.testing.assert_array_equal(memory, 7.0)
+    assert graph.solve(np.zeros((9, 0))).shape == (9, 0)
+
+
 @pytest.mark.parametrize("n", [1, 7, 5000])
 def test_is_the_inverse_of_I_minus_Lt(n):
     rng = np.random.default_rng(1)

@@ -1,7 +1,7 @@
 /* Planned sweeps of one dtype and semiring.
  *
  * Before including: REAL, and TIMES(w, x) and PLUS(x, y) of the SEMIRING. Edge e of a block joins the tail
- * `ends[e] & 0xffff` and the head `ends[e] >> 16`; x and b have r <= FB_FEW columns.
+ * `ends[e] & 0xffff` and the head `ends[e] >> 16`; x and b have r columns, 1 to FB_FEW.
  */
 
 /* to = to + w from, for r columns in registers */
