@@ -1,4 +1,4 @@
-/* The kernels of one dtype. Before including: REAL, REAL_BYTES, COMPLEX, DTYPE (a suffix), SCALE (a large power of 2). */
+/* Kernels of one dtype. Before: REAL, REAL_BYTES, COMPLEX, DTYPE (a suffix), SCALE (a large power of 2). */
 
 #define NAME2(f) PASTE(f, DTYPE)
 

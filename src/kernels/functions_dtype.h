@@ -296,7 +296,7 @@ INLINE VECTOR NAME(arctan)(VECTOR x)
 /* y = f(x). The last vector is loaded before anything is stored, so that it may overlap the one before even
  * where y is x. One number stays in a register. */
 #define MAP(f)                                                                   \
-    static inline REAL NAME(one_##f)(REAL x)                                            \
+    static inline REAL NAME(one_##f)(REAL x)                                     \
     {                                                                            \
         VECTOR one = ONE(x);                                                     \
         one = NAME(f)(one);                                                      \
@@ -314,7 +314,7 @@ INLINE VECTOR NAME(arctan)(VECTOR x)
                 STORE(y + i, NAME(f)(LOAD(x + i)));                              \
             STORE(y + n - LANES, NAME(f)(last));                                 \
         } else if (n > 0) {                                                      \
-            REAL few[WIDTH];                                               \
+            REAL few[WIDTH];                                                     \
             for (int64_t i = 0; i < LANES; i++) few[i] = x[i < n ? i : 0];       \
             STORE(few, NAME(f)(LOAD(few)));                                      \
             for (int64_t i = 0; i < n; i++) y[i] = few[i];                       \
@@ -322,7 +322,7 @@ INLINE VECTOR NAME(arctan)(VECTOR x)
     }
 
 #define MAP_LIBM(name, f)                                                        \
-    static inline REAL NAME(one_##name)(REAL x) { return LIBM(f)(x); }                  \
+    static inline REAL NAME(one_##name)(REAL x) { return LIBM(f)(x); }           \
     static void NAME(map_##name)(int64_t n, const void *from, void *to)          \
     {                                                                            \
         const REAL *x = from;                                                    \

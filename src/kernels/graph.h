@@ -32,10 +32,10 @@ typedef struct {
  * enough to stay in a near cache; for each, heads run down through memory. No node and no degree is read, and
  * there is no loop over the edges of a node whose length would be guessed. */
 typedef struct {
-    int64_t nodes, edges, window, blocks; /* window: nodes in one, but fewer in the first */
-    fb_block *block;                      /* (blocks,) at least one a window */
-    uint32_t *ends;                       /* (edges,) counted from the block's: tail + 2^16 head */
-    void *weights;                        /* (edges,) */
+    int64_t nodes, edges, blocks;
+    fb_block *block; /* (blocks,) at least one a window */
+    uint32_t *ends;  /* (edges,) counted from the block's: tail + 2^16 head */
+    void *weights;   /* (edges,) */
 } fb_plan;
 
 /* Where a planned sweep stands: the next block and edge. */

@@ -131,7 +131,7 @@ static int NAME(make_plan)(int real, const fb_graph *g, fb_plan *plan)
         fb_release(weights);
         return -1;
     }
-    *plan = (fb_plan){n, g->edges, window, at, block, ends, weights};
+    *plan = (fb_plan){n, g->edges, at, block, ends, weights};
     return 0;
 }
 

@@ -1,8 +1,8 @@
-/* All kernels of one instruction set: the template of kernels_dtype.h, four times,
- * and of functions_dtype.h, for the two real dtypes.
+/* All kernels of one instruction set: the template of kernels_dtype.h, four times, and of functions_dtype.h, for the two
+ * real dtypes.
  *
- * Before including: VBYTES, the width of a vector register in bytes (0 where the compiler has no
- * vector extensions), MAPS, ONES and TABLE, the names of the resulting tables; without the last two only functions of arrays are made.
+ * Before including: VBYTES, the width of a vector register in bytes (0 where the compiler has no vector extensions),
+ * MAPS, ONES and TABLE, the names of the resulting tables; without the last two only functions of arrays are made.
  */
 #include <float.h>
 #include <math.h>

@@ -103,8 +103,8 @@ extern const fb_kernels *fb_kernel_table; /* [FB_DTYPES], chosen once by fb_choo
 extern const fb_kernels fb_kernels_base[FB_DTYPES];
 extern const fb_kernels fb_kernels_avx2[FB_DTYPES];
 
-/* Whether BLAS may use registers of 512 bits, which these kernels do not: 0 for no, 1 where they take two steps, so that
- * BLAS only saves instructions, 2 where it then wins at small sizes. */
+/* Whether BLAS may use registers of 512 bits, which these kernels do not: 0 for no, 1 where they take two steps, so
+ * that BLAS only saves instructions, 2 where it then wins at small sizes. */
 int fb_blas_width(void);
 
 /* Chooses the kernels of this CPU; returns the name of the instruction set. */
@@ -114,7 +114,8 @@ const char *fb_choose_kernels(void);
 void fb_prepare(fb_instruction *t);
 
 /* Runs code[start:count] on the slots and returns the index of the first instruction that did not run, or not to its
- * end: it stops at a call, at a matrix that is singular or not positive definite, and once about `budget` flops are done, so that the caller can look for signals. */
+ * end: it stops at a call, at a matrix that is singular or not positive definite, and once about `budget` flops are
+ * done, so that the caller can look for signals. */
 int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget);
 
 #endif
