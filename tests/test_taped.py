@@ -165,6 +165,11 @@ def test_what_out_cannot_be():
             F.solve(b, out=np.empty(b.shape, np.float32))
         with pytest.raises(fb.errors.StructureError, match=r"only an array b gives an array; got list b"):
             F.solve(list(b), out=np.empty_like(b))
+        with pytest.raises(fb.errors.DtypeError, match=r"out must be .*got list"):
+            F.solve(b, out=list(b))
+        same = np.lib.stride_tricks.as_strided(np.empty((4, 4)), b.shape, (0, 32, 8))
+        with pytest.raises(ValueError, match=r"overlaps itself, with strides \(0, 32, 8\)"):
+            F.solve(b, out=same)
         frozen = np.empty_like(b)
         frozen.flags.writeable = False
         with pytest.raises(ValueError, match="read-only"):

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from ..arguments import check_out, is_array
+from ..arguments import check_out, is_array, overlaps_itself
 from ..backslash import Arithmetic, substitute
 from ..compiler.instructions import KERNEL_DTYPES
 from ..errors import ShapeError, SingularError, StructureError
@@ -60,6 +60,17 @@ class Factorization(BlockMap):
             An array gives an array, if the entries of x have one shape.
         out : array of the shape and dtype of x, optional
             Where to write it, if b is an array; may be b, but no array that A holds.
+
+        Raises
+        ------
+        StructureError
+            If `out` is given and b is no array; ShapeError and DtypeError of `out`, ValueError if it is read-only or
+            overlaps itself.
+
+        Notes
+        -----
+        The dtype is that of b and the blocks together, as NumPy promotes. Solves that run as a tape write to an `out` in
+        C order that is apart from b; others copy their result there.
         """
         if out is None:
             return self @ b
@@ -67,7 +78,8 @@ class Factorization(BlockMap):
             raise StructureError(
                 f"{self.where}: out must be None because only an array b gives an array; got {type(b).__name__} b"
             )
-        x = self._solved(b, None if np.may_share_memory(out, b) else out)
+        is_apart = type(out) is np.ndarray and not np.may_share_memory(out, b) and not overlaps_itself(out)
+        x = self._solved(b, out if is_apart else None)
         if x is not out:
             check_out(out, np.shape(x), x.dtype if is_array(x) else None, self.where)
             np.copyto(out, x)
