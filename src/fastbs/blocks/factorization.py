@@ -69,8 +69,8 @@ class Factorization(BlockMap):
 
         Notes
         -----
-        The dtype is that of b and the blocks together, as NumPy promotes. Solves that run as a tape write to an `out` in
-        C order that is apart from b; others copy their result there.
+        The dtype is that of b and the blocks together, as NumPy promotes. Solves that run as a tape write to an `out`
+        in C order that is apart from b; others copy their result there.
         """
         if out is None:
             return self @ b
