@@ -148,3 +148,23 @@ def test_errors():
     with pytest.raises(DtypeError, match="Y must be at most double precision because LAPACK is"):
         fb.KroneckerSum(np.eye(2), np.eye(2)).solve(np.eye(2, dtype="g"))
     assert fb.KroneckerSum(np.eye(2), -np.eye(3)).logdet() == (0, -np.inf)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1.0, 1e200, 1e300])
+def test_scaled_sums_have_scaled_inverses(count, scale):
+    A, Y = np.array([[1.0, 2.0], [0.0, 3.0]]), np.random.default_rng(0).normal(size=(2,) * count)
+    for turn in (lambda op: op, lambda op: op.H):
+        expected = turn(fb.KroneckerSum(*[A] * count)).solve(Y)
+        found = turn(fb.KroneckerSum(*[A * scale] * count)).solve(Y * scale)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_factors_that_have_no_eigenvalues():
+    A = np.eye(2)
+    for bad, text in ((A * np.nan, "B must be finite .* got NaN or infinity"), (A.astype(np.longdouble), "precision")):
+        for more in ((), (A,)):
+            op = fb.KroneckerSum(A, bad, *more)
+            for call in (lambda: op.inv, op.logdet):  # noqa: B023
+                with pytest.raises((ValueError, TypeError), match=text):
+                    call()

@@ -98,7 +98,7 @@ class KroneckerSum(ArrayOperator):
         >>> sign, np.exp(log).round(12)
         (np.float64(1.0), np.float64(20.0))
         """
-        factors = [dense_array(self.held(A)) for A in self.factors]
+        factors = kernel_factors(self, "KroneckerSum.logdet")
         sums = functools.reduce(np.add.outer, map(np.linalg.eigvals, factors))
         size = np.abs(sums)
         with np.errstate(divide="ignore"):
@@ -115,13 +115,19 @@ class KroneckerSum(ArrayOperator):
         return "⊕".join(f"conj({part})" if self.conj else part for part in self.name.split("⊕"))
 
 
-def kernel_factors(op):
+def kernel_factors(op, where="KroneckerSum.inv"):
     """The factors as arrays of the dtype in which LAPACK computes."""
-    factors = [dense_array(op.held(A)) for A in op.factors]
+    factors, names = [dense_array(op.held(A)) for A in op.factors], op.name.split("⊕")
     dtype = np.result_type(*map(solve_dtype, factors))
     if dtype.char not in "fdFD":
-        names = " and ".join(op.name.split("⊕"))
-        raise DtypeError(f"KroneckerSum.inv: {names} must be at most double precision because LAPACK is; got {dtype}")
+        raise DtypeError(
+            f"{where}: {' and '.join(names)} must be at most double precision because LAPACK is; got {dtype}"
+        )
+    for name, A in zip(names, factors, strict=True):
+        if not np.all(np.isfinite(A)):
+            raise ValueError(
+                f"{where}: {name} must be finite because its eigenvalues are computed; got NaN or infinity"
+            )
     return [A.astype(dtype) for A in factors]
 
 
@@ -172,15 +178,14 @@ class SylvesterInverse(SolvedSum):
         dtype = np.result_type(R, Y)
         if dtype.char not in "fdFD":
             raise DtypeError(f"KroneckerSum.solve: Y must be at most double precision because LAPACK is; got {Y.dtype}")
-        trsyl = get_lapack_funcs("trsyl", (R, np.empty(0, dtype)))
         trans = "N" if not self.trans else "C" if R.dtype.kind == "c" else "T"
-        X, scale, info = trsyl(R, S, U.conj().T @ Y @ V, trana=trans, tranb=trans)
-        if info:
+        X, is_singular = sylvester(R, S, U.conj().T @ Y @ V, trans)
+        if is_singular:
             raise SingularError(
                 "KroneckerSum.solve: no eigenvalue of B may be minus one of A because the equation is then singular; "
                 "got two that agree to rounding"
             )
-        return (U @ X @ V.conj().T / scale).astype(dtype, copy=False)
+        return (U @ X @ V.conj().T).astype(dtype, copy=False)
 
     def adjoint(self):
         return SylvesterInverse(self.original.H, self.factors, not self.trans)
@@ -251,14 +256,25 @@ def substituted(triangles, Y):
     """X with T_1 X + ... = Y, each along one axis of X, the last from the right."""
     T, rest = triangles[0], triangles[1:]
     if len(rest) == 1:
-        trsyl = get_lapack_funcs("trsyl", (T, Y))
-        X, scale, _ = trsyl(T, rest[0], Y)
-        return X / scale
+        return sylvester(T, rest[0], Y)[0]
     X = np.empty_like(Y)
     for j in reversed(range(len(T))):
         own = rest[0] + T[j, j] * np.eye(len(rest[0]), dtype=T.dtype)
         X[j] = substituted((own, *rest[1:]), Y[j] - np.tensordot(T[j, j + 1 :], X[j + 1 :], 1))
     return X
+
+
+def sylvester(R, S, Y, trans="N"):
+    """The X with R X + X S = Y for triangles, and whether LAPACK had to move eigenvalues.
+
+    It moves all below a number, so the triangles are scaled, by a power of two.
+    """
+    trsyl = get_lapack_funcs("trsyl", (R, Y))
+    exponent = int(np.frexp(max(np.abs(R).max(), np.abs(S).max()))[1])
+    least = np.finfo(trsyl.dtype).minexp
+    factor = R.real.dtype.type(2.0 ** min(max(-exponent, least), -least))
+    X, scale, is_singular = trsyl(R * factor, S * factor, Y, trana=trans, tranb=trans)
+    return X / scale * factor, is_singular
 
 
 def schur_form(M, output):
