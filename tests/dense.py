@@ -90,3 +90,11 @@ def seconds(function, repetitions=3):
     finally:
         gc.enable()
     return best
+
+
+def check_logdet(A, dense):
+    """As `numpy.linalg.slogdet` of the dense matrix, in its dtypes."""
+    expected = np.linalg.slogdet(dense)
+    for found, part in zip(A.logdet(), expected, strict=True):
+        assert found.dtype == part.dtype
+        np.testing.assert_allclose(found, part, rtol=1e-4, atol=1e-4)

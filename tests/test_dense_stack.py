@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastbs as fb
-from dense import DTYPES, backward_error, check_in_50_digits, random_array
+from dense import DTYPES, backward_error, check_in_50_digits, check_logdet, random_array
 from fastbs import _blocks
 from fastbs.errors import ShapeError, SingularError, StructureError
 from gradients import check
@@ -44,6 +44,7 @@ def test_as_dense(dtype, uplo, kind):
             for solver in (A, fb.factorize(A), fb.factorize(A, invert=True)):
                 views = (solver, dense), (solver.T, dense.T), (solver.H, dense.conj().T), (solver.H.T, dense.conj())
                 for view, D in views:
+                    check_logdet(view, D)
                     x = view.solve(b)
                     assert x.shape == b.shape
                     error = backward_error(D, x.reshape(flat), b.reshape(flat))
@@ -53,7 +54,6 @@ def test_as_dense(dtype, uplo, kind):
             np.testing.assert_allclose(out, A.solve(b))
             np.testing.assert_allclose((A @ b).reshape(flat), dense @ b.reshape(flat), atol=1e3 * np.finfo(dtype).eps)
         np.testing.assert_allclose(A.to_dense(), dense)
-        np.testing.assert_allclose(A.logdet(), np.linalg.slogdet(dense), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(pickle.loads(pickle.dumps(A)).solve(b), A.solve(b))
     with pytest.raises(ShapeError, match=r"b must be \(20,\), \(4, 5\), \(20, r\) or \(4, 5, r\)"):
         A.solve(np.ones(19))

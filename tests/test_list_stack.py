@@ -9,7 +9,7 @@ import pytest
 import scipy.linalg
 
 import fastbs as fb
-from dense import DTYPES, backward_error, check_in_50_digits, random_array
+from dense import DTYPES, backward_error, check_in_50_digits, check_logdet, random_array
 from fastbs import _blocks
 from fastbs.errors import DtypeError, ShapeError, SingularError, StructureError
 from gradients import check
@@ -50,6 +50,7 @@ def test_as_dense(dtype, uplo, kind):
     n, eps = len(dense), np.finfo(dtype).eps
     for solver in (A, fb.factorize(A), fb.factorize(A, invert=True)):
         for view, D in turned(solver, dense):
+            check_logdet(view, D)
             for shape in ((n,), (n, 3), (n, 17)):
                 b = random_array(rng, shape, dtype)
                 kept, x = b.copy(), view.solve(b)
@@ -64,7 +65,6 @@ def test_as_dense(dtype, uplo, kind):
         ab, (l, u) = view.to_banded()
         x = scipy.linalg.solve_banded((l, u), ab, X)
         np.testing.assert_allclose(x, np.linalg.solve(D, X), rtol=0, atol=1e4 * eps)
-        np.testing.assert_allclose(view.logdet(), np.linalg.slogdet(D), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["unit", "general", "spd"])

@@ -60,6 +60,33 @@ def test_logdet_and_compile():
         np.testing.assert_allclose(gradient, fb.grad(loss)(scale * off))
 
 
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize("kind", ["general", "lower", "spd"])
+def test_factorized_systems_of_traced_blocks(kind, invert):
+    """All of them: in one array, in lists, in a triangle; factors are made in each solve."""
+    rng = np.random.default_rng(4)
+    diag, off = random_blocks(rng, 3, 2, "float64", kind)
+    A = rng.standard_normal((6, 6)) + (np.kron(np.eye(3), diag[0]) if kind == "spd" else 4 * np.eye(6))
+    b = rng.standard_normal(6)
+
+    def solution(solver):
+        return solver.solve(b) + solver.H.solve(b) + solver.logdet()[1]
+
+    def stacked(diag, off):
+        return solution(fb.factorize(fb.Bidiagonal.from_arrays(diag, off, diagonal=kind), invert=invert))
+
+    def listed(diag, off):
+        lists = [diag[0], diag[1], diag[2, :1, :1], diag[2, 1:, 1:]], [off[0], off[1, :1], off[1, :1, :1]]
+        return solution(fb.factorize(fb.Bidiagonal.from_arrays(*lists, diagonal=kind), invert=invert))
+
+    def triangle(A):
+        return solution(fb.factorize(fb.Triangular.from_arrays(A, 2, diagonal=kind), invert=invert))
+
+    for f, arrays in ((stacked, (diag, off)), (listed, (diag, off)), (triangle, (A,))):
+        check(f, *arrays, exact=False, float32=False, second=False)
+    check(lambda off: stacked(diag, off), off, exact=False, float32=False, second=False)
+
+
 def test_complex_blocks_are_refused():
     off = np.ones((1, 1, 1), complex)
     with pytest.raises(TypeError, match="must be real because the rule is for real arrays; got complex128"):

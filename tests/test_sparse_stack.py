@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse
 
 import fastbs as fb
-from dense import DTYPES, backward_error, check_in_50_digits, random_array
+from dense import DTYPES, backward_error, check_in_50_digits, check_logdet, random_array
 from fastbs import _blocks
 from fastbs.errors import ShapeError, SingularError, StructureError
 from gradients import check
@@ -49,6 +49,7 @@ def test_as_dense(dtype, uplo, kind):
         A, eps = fb.Triangular.from_scipy(sparse, kind), np.finfo(dtype).eps
         for solver in (A, fb.factorize(A), fb.factorize(A, invert=True)):
             for view, D in turned(solver, dense):
+                check_logdet(view, D)
                 for form in ((n * m,), (n, m), (n * m, 3), (n, m, 17)):
                     b = random_array(rng, form, dtype)
                     kept, x = b.copy(), view.solve(b)
@@ -62,7 +63,6 @@ def test_as_dense(dtype, uplo, kind):
                 np.testing.assert_allclose(view @ np.array(X, order=order), D @ X, rtol=0, atol=1e3 * eps)
             np.testing.assert_allclose(view.to_dense(), D, rtol=0, atol=100 * eps)
             np.testing.assert_allclose(view.to_scipy().toarray(), D, rtol=0, atol=100 * eps)
-            np.testing.assert_allclose(view.logdet(), np.linalg.slogdet(D), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,7 +10,7 @@ import scipy.linalg
 import scipy.sparse
 
 import fastbs as fb
-from dense import DTYPES, backward_error, check_in_50_digits, random_array
+from dense import DTYPES, backward_error, check_in_50_digits, check_logdet, random_array
 from fastbs.errors import DtypeError, ShapeError, SingularError, StructureError
 
 KINDS = (None, "general", "lower", "upper", "spd")
@@ -75,6 +75,7 @@ def test_solves_as_dense(dtype, uplo, kind):
         inverse = fb.factorize(A, invert=True)
         for solver in (A, kept, inverse):
             for view, D in turned(solver, dense):
+                check_logdet(view, D)
                 for shape in forms(n, m):
                     check_solve(view, D, random_array(rng, shape, dtype), n, m)
 
@@ -203,10 +204,13 @@ def test_batches(dtype, kind):
                 b = random_array(rng, (*batch, *form), dtype)
                 x, y = A.solve(b, threads=threads), A @ b
                 z = fb.factorize(A).H.solve(b)
+                logs = [fb.factorize(A, invert=invert).logdet() for invert in (False, True)]
                 for s in np.ndindex(*batch):
                     D = dense_of(None if diag is None else diag[s], off[s], uplo, kind, n, m)
                     tolerance = 10 * n * m * np.finfo(dtype).eps
                     flat = (n * m, -1)
+                    for signs, sizes in logs:
+                        np.testing.assert_allclose((signs[s], sizes[s]), np.linalg.slogdet(D), rtol=1e-4, atol=1e-4)
                     assert backward_error(D, x[s].reshape(flat), b[s].reshape(flat)) <= tolerance
                     assert backward_error(D.conj().T, z[s].reshape(flat), b[s].reshape(flat)) <= tolerance
                     np.testing.assert_allclose(y[s].reshape(flat), D @ b[s].reshape(flat), atol=1e3 * tolerance)
@@ -424,6 +428,12 @@ def read_only():
     out = np.ones(6)
     out.flags.writeable = False
     return out
+
+
+@pytest.mark.parametrize("kind", ["general", "lower", "upper"])
+def test_determinants_of_singular_blocks(kind):
+    A = fb.Diagonal.from_arrays(np.array([np.eye(2), np.zeros((2, 2))]), kind)
+    assert A.logdet() == (0, -np.inf)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.complex128])

@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 
 import fastbs as fb
-from dense import DTYPES, backward_error, check_in_50_digits, random_array
+from dense import DTYPES, backward_error, check_in_50_digits, check_logdet, random_array
 from fastbs import _blocks
 from fastbs.errors import ShapeError, SingularError, StructureError
 from fastbs.tridiagonal_stack import TridiagonalStack, inverse_blocks, substituted_factors, substituted_inverse
@@ -47,8 +47,10 @@ def test_as_dense(dtype, spd):
         A, dense = fb.Tridiagonal(*system), dense_of(*system)
         kept, inverted = fb.factorize(A), fb.factorize(A, invert=True)
         factors = ((kept, dense), (kept.H, dense.conj().T), (inverted, dense), (inverted.H, dense.conj().T))
+        factors += ((kept.T, dense.T), (inverted.T, dense.T))
         tolerance = 10 * max(n * m, 1) * np.finfo(dtype).eps
         for view, D in ((A, dense), (A.T, dense.T), (A.H, dense.conj().T), *factors):
+            check_logdet(view, D)
             for form in ((n * m,), (n, m), (n, m, 3)):
                 b = random_array(rng, form, dtype)
                 x = view.solve(b)
@@ -58,7 +60,6 @@ def test_as_dense(dtype, spd):
                 assert backward_error(D, x.reshape(flat), b.reshape(flat)) <= tolerance
                 if isinstance(view, fb.Tridiagonal):
                     np.testing.assert_allclose((view @ b).reshape(flat), D @ b.reshape(flat), atol=100 * tolerance)
-        np.testing.assert_allclose(A.logdet(), np.linalg.slogdet(dense), rtol=1e-4, atol=1e-5)
         inverse = np.linalg.inv(dense)
         expected = [inverse.reshape(n, m, n, m)[i, :, i] for i in range(n)]
         diag, lower, upper = A.inverse_blocks()
@@ -222,6 +223,17 @@ def test_a_solve_and_a_determinant_are_a_step_each(spd):
     np.testing.assert_array_equal(sign, 0)
     with pytest.raises(TypeError, match="must be real because the rule is for real arrays; got complex128"):
         fb.grad(lambda d: np.abs(fb.Tridiagonal(d + 1j, lower, lower).solve(b)).sum())(diag)
+
+
+@pytest.mark.parametrize("spd", [False, True])
+def test_sign_and_logarithm_are_one_step(spd, monkeypatch):
+    blocks, calls = random_system(np.random.default_rng(14), 4, 2, "float64", spd), []
+    of_arrays = TridiagonalStack.of_arrays
+    monkeypatch.setattr(TridiagonalStack, "of_arrays", lambda *arguments: calls.append(0) or of_arrays(*arguments))
+    for A in (fb.Tridiagonal, lambda *arrays: fb.factorize(fb.Tridiagonal(*arrays))):
+        calls.clear()
+        fb.trace(lambda d: np.multiply(*A(d, *blocks[1:]).logdet()), blocks[0])  # noqa: B023
+        assert len(calls) == 2  # one for the sign and the logarithm, one for the derivative
 
 
 @pytest.mark.parametrize("spd", [False, True])

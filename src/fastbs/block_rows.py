@@ -233,7 +233,7 @@ class BlockRows:
 
     def logdet(self):
         """(sign, log |det A|)."""
-        sign, log = 1.0, 0.0
+        sign, log = self.dtype.type(1), self.dtype.type(0).real
         for D in self.diagonal():
             if D is not None:
                 s, part = D.logdet()

@@ -117,6 +117,9 @@ class DenseStack(BlockRows):
         kept = None if self.kept is None else [D.as_dtype(dtype) for D in self.kept]
         return DenseStack(self.A.astype(dtype), self.sizes, self.upper, self.kind, self.where, self.conj, kept)
 
+    def logdet(self):
+        return super().logdet() if self.whole is None or self.conj else self.whole.logdet()
+
     def factorized(self):
         if self.whole is not None or self.kind == "unit":
             return self

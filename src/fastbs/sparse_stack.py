@@ -141,7 +141,9 @@ class SparseStack(BlockRows):
         return self if self.diag is None else self._with(self.diag.inverted())
 
     def logdet(self):
-        sign, log = (1.0, 0.0) if self.diag is None else self.diag.logdet()
+        if self.diag is None:
+            return self.dtype.type(1), self.dtype.type(0).real
+        sign, log = self.diag.logdet()
         return np.conjugate(sign) if self.conj else sign, log
 
 
@@ -229,7 +231,7 @@ class TracedSparse(BlockRows):
 
     def logdet(self):
         if self.kind == "unit":
-            return 1.0, 0.0
+            return self.dtype.type(1), self.dtype.type(0).real
         return Stack(self.data[self.pattern.on], None, False, self.kind, self.where).logdet()
 
 

@@ -303,39 +303,47 @@ class Stack:
     # Factors
 
     def factorized(self):
-        """The same with factors of the diagonal blocks in place of themselves, where they need any."""
-        if self.kind not in ("general", "spd"):
+        """The same with factors of the diagonal blocks where they need any; traced ones stay, and solves factorize."""
+        if self.kind not in ("general", "spd") or type(self.diag) is Traced:
             return self
         factors = np.zeros(self.diag.shape, self.dtype)
         pivots = np.zeros(self.diag.shape[:-1], np.int32)
-        self.run.__self__.factor(self._flat(factors), self._flat(pivots))
+        self._diagonal()._sweep().factor(self._flat(factors), self._flat(pivots))
         kind = "lu" if self.kind == "general" else "cholesky"
         return Stack(factors, self.off, self.upper, kind, self.where, self.conj, pivots if kind == "lu" else None)
 
     def inverted(self):
-        """The same with inverses of the diagonal blocks."""
+        """The same with inverses of the diagonal blocks; traced ones stay."""
         if self.kind in ("unit", "inverse") or (self.m == 1 and self.kind in ("lower", "upper")):
             return self
-        alone = Stack(self.diag, None, self.upper, self.kind, self.where, pivots=self.pivots)
+        if type(self.diag) is Traced:
+            return self
         eye = np.broadcast_to(np.eye(self.m, dtype=self.dtype), self.diag.shape)
-        inverses = alone.run(eye, np.empty(self.diag.shape, self.dtype))
+        inverses = self._diagonal().run(eye, np.empty(self.diag.shape, self.dtype))
         return Stack(inverses, self.off, self.upper, "inverse", self.where, self.conj)
 
+    def _diagonal(self):
+        """The diagonal blocks alone, not conjugated."""
+        return Stack(self.diag, None, self.upper, self.kind, self.where, pivots=self.pivots)
+
     def logdet(self):
-        """(sign, log |det A|) of each system."""
+        """(sign, log |det A|) of each system, as `numpy.linalg.slogdet`."""
         if self.kind == "unit":
-            return np.ones(self.batch)[()], np.zeros(self.batch)[()]
-        if self.kind in ("lower", "upper"):
-            pivots = np.diagonal(self.diag, axis1=-2, axis2=-1)
-            size = np.abs(pivots)
-            signs, logs = np.prod(np.sign(pivots), axis=-1), np.sum(np.log(size), axis=-1)
-        elif self.kind == "lu":  # reciprocals of the pivots, and what changed places
-            inverses = np.diagonal(self.diag, axis1=-2, axis2=-1)
-            exchanged = np.sum(self.pivots != np.arange(self.m), axis=-1) % 2
-            signs = np.prod(np.conjugate(np.sign(inverses)), axis=-1) * (1 - 2 * exchanged)
-            logs = -np.sum(np.log(np.abs(inverses)), axis=-1)
-        else:
+            return np.ones(self.batch, self.dtype)[()], np.zeros(self.batch, self.dtype.char.lower())[()]
+        if self.kind in ("general", "spd", "inverse"):
             signs, logs = np.linalg.slogdet(hermitian(self.diag) if self.kind == "spd" else self.diag)
+        else:
+            pivots = np.diagonal(self.diag, axis1=-2, axis2=-1)
+            with np.errstate(divide="ignore"):  # log 0 = -inf
+                logs = np.sum(np.log(np.abs(pivots)), axis=-1)
+            signs = np.prod(np.sign(pivots), axis=-1)
+        if self.kind == "cholesky":
+            logs = 2 * logs  # of L and L^H, whose signs are each other's conjugates
+        if self.kind in ("lu", "lu transposed"):
+            exchanged = np.sum(self.pivots != np.arange(self.m), axis=-1) % 2
+            signs = np.where(exchanged, -signs, signs)
+        if self.kind in ("lu", "lu transposed", "cholesky", "inverse"):  # so far of the inverse
+            signs, logs = np.conjugate(signs), -logs
         return np.prod(np.conjugate(signs) if self.conj[0] else signs, axis=-1), np.sum(logs, axis=-1)
 
 

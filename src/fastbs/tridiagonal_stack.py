@@ -12,7 +12,7 @@ from .stack import Stack, hermitian, run_nothing
 
 __all__ = [
     "TracedTridiagonal", "TridiagonalStack", "adjoint", "inverse_blocks", "parts_of", "substituted_factors",
-    "tridiagonal_log", "tridiagonal_solve",
+    "tridiagonal_logdet", "tridiagonal_solve",
 ]  # fmt: skip
 
 
@@ -75,8 +75,8 @@ class TridiagonalStack:
 
     def logdet(self):
         """(sign, log|det A|) of each system."""
-        sign, log = self.first.logdet()
-        return (sign, 2 * log) if self.positive else (sign, log)
+        (sign, log), (other, more) = self.first.logdet(), self.second.logdet()
+        return sign * other, log + more
 
     def inverse_blocks(self):
         """(diag, lower, upper) of A^-1."""
@@ -112,7 +112,8 @@ class TracedTridiagonal(Stack):
         return range(self.n)
 
     def logdet(self):
-        return tridiagonal_sign(*self.steps), tridiagonal_log(*self.steps)
+        both = tridiagonal_logdet(*self.steps)
+        return both[..., 0], np.real(both[..., 1])
 
 
 def adjoint(X):
@@ -139,18 +140,11 @@ def tridiagonal_solve(blocks, b, positive, where):
     return TridiagonalStack.of_arrays(*parts_of(blocks, positive), where).solve(b)
 
 
-def tridiagonal_log(blocks, positive, where):
-    """log|det A|"""
+def tridiagonal_logdet(blocks, positive, where):
+    """(..., 2): the sign of det A, which has no derivative, and log|det A|."""
     if type(blocks) is Traced:
-        return record(tridiagonal_log, (blocks,), {"positive": positive, "where": where})
-    return TridiagonalStack.of_arrays(*parts_of(blocks, positive), where).logdet()[1]
-
-
-def tridiagonal_sign(blocks, positive, where):
-    """The sign of det A, which has no derivative."""
-    if type(blocks) is Traced:
-        return record(tridiagonal_sign, (blocks,), {"positive": positive, "where": where})
-    return TridiagonalStack.of_arrays(*parts_of(blocks, positive), where).logdet()[0]
+        return record(tridiagonal_logdet, (blocks,), {"positive": positive, "where": where})
+    return np.stack(TridiagonalStack.of_arrays(*parts_of(blocks, positive), where).logdet(), axis=-1)
 
 
 # The definition, block by block: for traced blocks, and what tests compare with

@@ -219,6 +219,17 @@ class StackFactorization(BlockMap):
     def inverse(self):
         return self.matrix
 
+    def logdet(self):
+        """(sign, log|det A|), as `numpy.linalg.slogdet`, from the kept factors; of each system of a batch.
+
+        Examples
+        --------
+        >>> import numpy as np, fastbs as fb
+        >>> fb.factorize(fb.Diagonal.from_arrays(np.full((3, 1, 1), -np.e))).logdet()
+        (np.float64(-1.0), np.float64(3.0))
+        """
+        return self.stack.logdet()
+
     def row_shape(self, i):
         """The shape of entry i of a solution as far as blocks tell it."""
         return (self.stack.height(i), None)

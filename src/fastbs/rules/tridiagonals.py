@@ -4,7 +4,7 @@ import numpy as np
 
 from ..operator import Operator
 from ..operators.product import Map
-from ..tridiagonal_stack import inverse_blocks, parts_of, tridiagonal_log, tridiagonal_solve
+from ..tridiagonal_stack import inverse_blocks, parts_of, tridiagonal_logdet, tridiagonal_solve
 from .solves import symmetric, triangle
 from .stacks import refuse_complex, with_columns
 from .table import RULES
@@ -88,17 +88,17 @@ def rule_of(name):
     return solve_rule
 
 
-def log_rule(y, blocks, positive, where):
-    """dA -> trace(A^-1 dA), of which the blocks of the inverse are enough."""
+def logdet_rule(y, blocks, positive, where):
+    """dA -> (0, trace(A^-1 dA)), of which the blocks of the inverse are enough."""
     refuse_complex(where, blocks)
     diag, lower, upper = (part.mT for part in inverse_blocks(*parts_of(blocks, positive), where))
     G = stand(diag, upper, lower, positive)
     return Map(
-        lambda X: np.sum(X * G, axis=(-3, -2, -1)),
-        lambda Y: Y[..., None, None, None] * G,
+        lambda X: np.sum(X * G, axis=(-3, -2, -1))[..., None] * np.array([0, 1], y.dtype),
+        lambda Y: Y[..., 1, None, None, None] * G,
         blocks.shape, y.shape, symbol="A⁻ᵀ•",
     )  # fmt: skip
 
 
 RULES[tridiagonal_solve] = tuple(map(rule_of, ("blocks", "b")))
-RULES[tridiagonal_log] = (log_rule,)
+RULES[tridiagonal_logdet] = (logdet_rule,)
