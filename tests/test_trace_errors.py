@@ -41,7 +41,10 @@ def refused(f, message, kind=fb.TraceError, x=X):
 # Conversions to constants
 
 CONSTANTS = {
-    "float": (lambda x: float(x[0, 0]), r"float: a traced value must stay traced .* use NumPy's functions"),
+    "float": (
+        lambda x: float(x[0, 0]),
+        r"float: a traced value must stay traced .*test_trace_errors.py:\d+: .* use NumPy's functions",
+    ),
     "int": (lambda x: int(x[0, 0]), "int: .*fb.stop_gradient"),
     "complex": (lambda x: complex(x[0, 0]), "complex: .*fb.stop_gradient"),
     "round": (lambda x: round(x[0, 0]), "round: .*np.round"),
@@ -132,7 +135,7 @@ DESTINATIONS = {
     "row": (lambda x, p: operator.setitem(p, 0, x[0]), "write into np.zeros_like"),
     "list of elements": (lambda x, p: operator.setitem(p, 0, [x[0, 0], 1.0, 2.0]), "np.zeros_like|float"),
     "mask": (lambda x, p: operator.setitem(p, X > 2, x[0, 0]), "a traced value must stay traced"),
-    "+=": (lambda x, p: iadd(p, x), r"add\(out=\): .* plain ndarray as destination: .*np.zeros_like\(x\)"),
+    "+=": (lambda x, p: iadd(p, x), r"add\(out=\): .* plain ndarray as destination at .*np.zeros_like\(x\)"),
     "@=": (lambda x, p: imatmul(np.ones((2, 2)), x[:, :2]), r"matmul\(out=\): .*plain ndarray as destination"),
     "row +=": (lambda x, p: iadd(p[0], x[0]), "plain ndarray as destination"),
     "out=": (lambda x, p: np.exp(x, out=p), r"exp\(out=\): .*plain ndarray as destination"),

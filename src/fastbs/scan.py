@@ -5,6 +5,7 @@ over the stored states: a loop from the last step to the first that pulls back t
 """
 
 import functools
+import operator
 
 import numpy as np
 import optree
@@ -58,7 +59,7 @@ def scan(step, state, xs=None, length=None):
     (0.0009765625, None)
     """
     leaves, structure = optree.tree_flatten(xs)
-    lengths = {len(x) for x in leaves} | ({length} if length is not None else set())
+    lengths = {len(x) for x in leaves} | ({operator.index(length)} if length is not None else set())
     if len(lengths) != 1:
         raise ValueError(
             f"scan: all arrays of xs, and length, must have one length because they are stepped through; got "

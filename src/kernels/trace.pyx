@@ -152,6 +152,13 @@ cdef int remember_caller(Node node) except -1:
     return 0
 
 
+def line_now():
+    """``file:line`` of the program that is running."""
+    cdef Node here = Node.__new__(Node)
+    remember_caller(here)
+    return here.where
+
+
 cdef bint is_internal(object code):
     # code objects hash slowly, by their contents; their addresses do not, while the dict keeps them alive
     key = <uintptr_t> <PyObject *> code

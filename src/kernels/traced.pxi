@@ -1,10 +1,21 @@
 # The value that stands for an array or a number while its program is recorded. Part of trace.pyx.
 
-def constant_error(what, way_out):
+def constant_error(what, got, way_out):
     """The error for a traced value that is about to become a constant."""
     return TraceError(
-        f"{what}: a traced value must stay traced because a plain one would forget where it came from; {way_out}"
+        f"{what}: a traced value must stay traced because a plain one would forget where it came from; got {got} at "
+        f"{line_now()}: {way_out}"
     )
+
+
+cdef object number_error(Traced x, str what, str got, str way_out):
+    # the same for one that is about to become a number, a list, a text or an array
+    if is_replayed(x):
+        way_out += (
+            "; under compile stop_gradient does not help: use np.where, fb.cond or fb.scan for what depends on values, "
+            "or leave compile away"
+        )
+    return constant_error(what, got, way_out)
 
 
 class MissingAttribute(TraceError, AttributeError):
@@ -16,8 +27,7 @@ cdef object deliver(str name, object result, object out):
     if type(out) is not Traced:
         raise constant_error(
             f"{name}(out=)",
-            f"got a plain {type(out).__name__} as destination: leave out= away, or make the array with "
-            "np.zeros_like(x)",
+            f"a plain {type(out).__name__} as destination", "leave out= away, or make the array with np.zeros_like(x)",
         )
     return (<Traced> out).replace(result)
 
@@ -132,6 +142,10 @@ cdef class Traced:
         return f"Traced({self._node.value!r})"
 
     def __format__(self, specification):
+        if is_replayed(self):  # digits would be those of the first values; an empty format is for looking only
+            if specification:
+                raise number_error(self, "format", f"the format {specification!r}", "leave it away to see the value")
+            return repr(self)
         return format(self._node.value, specification)
 
     def __hash__(self):
@@ -140,7 +154,7 @@ cdef class Traced:
         if node.trace.replayed:
             raise TraceError(
                 f"hash: a look-up must not depend on a traced value under compile because other values would find "
-                f"another entry; got one at {node.where}: use np.where or fb.cond, or leave compile away"
+                f"another entry; got one at {line_now()}: use np.where or fb.cond, or leave compile away"
             )
         return hash(node.value)
 
@@ -183,42 +197,49 @@ cdef class Traced:
         return deliver(function.__name__, call(function, arguments, keywords), out)
 
     def __array__(self, dtype=None, copy=None):
-        raise constant_error(
-            "Traced.__array__",
-            "got a conversion to ndarray: build arrays with np.stack, np.concatenate or fb.array, index "
-            "plain ones with np.take_along_axis(A, i, axis), write into np.zeros_like(x), call NumPy's functions "
-            "instead "
-            "of methods of plain arrays, np.dot(A, x) for A.dot(x), and SciPy through fastbs.scipy, "
-            "or pass fb.stop_gradient(x) for a constant"
+        raise number_error(
+            self, "Traced.__array__", "a conversion to ndarray",
+            "build arrays with np.stack, np.concatenate or fb.array, index plain ones with np.take_along_axis(A, i, "
+            "axis), write into np.zeros_like(x), call NumPy's functions instead of methods of plain arrays, np.dot(A, "
+            "x) for A.dot(x), and SciPy through fastbs.scipy, or pass fb.stop_gradient(x) for a constant",
         )
 
     def __float__(self):
-        raise conversion("float")
+        raise conversion(self, "float")
 
     def __int__(self):
-        raise conversion("int")
+        raise conversion(self, "int")
+
+    def __trunc__(self):
+        raise conversion(self, "int")
 
     def __complex__(self):
-        raise conversion("complex")
+        raise conversion(self, "complex")
 
     def __round__(self, digits=None):
-        raise constant_error("round", "got a conversion to a number: use np.round or np.rint, or fb.stop_gradient(x)")
+        raise number_error(
+            self, "round", "a conversion to a number", "use np.round or np.rint, or pass fb.stop_gradient(x)"
+        )
 
     def __index__(self):
-        raise constant_error(
-            "Traced.__index__",
-            "got a traced index or length: index traced arrays, as in fb.array(list)[i], plain ones "
-            "with np.choose or np.take_along_axis, or pass fb.stop_gradient(i)"
+        raise number_error(
+            self, "Traced.__index__", "a traced index or length",
+            "index traced arrays, as in fb.array(list)[i], plain ones with np.choose or np.take_along_axis, or pass "
+            "fb.stop_gradient(i)",
         )
 
     def item(self, *arguments):
-        raise constant_error("Traced.item", "got a conversion to a number: use x[i], or pass fb.stop_gradient(x)")
+        raise number_error(
+            self, "Traced.item", "a conversion to a number", "use x[i], or pass fb.stop_gradient(x)"
+        )
 
     def tolist(self):
-        raise constant_error("Traced.tolist", "got a conversion to a list: use list(x), or pass fb.stop_gradient(x)")
+        raise number_error(
+            self, "Traced.tolist", "a conversion to a list", "use list(x), or pass fb.stop_gradient(x)"
+        )
 
     def __reduce_ex__(self, protocol):
-        raise constant_error("pickle", "got a traced value to store: return it from the traced function instead")
+        raise constant_error("pickle", "one to store", "return it from the traced function instead")
 
     def __copy__(self):
         return call(np.copy, (self,), {})
@@ -231,7 +252,7 @@ cdef class Traced:
         if node.trace.replayed:
             raise TraceError(
                 f"bool: a branch must not depend on a traced value under compile because other values would take the "
-                f"other branch; got one at {node.where}: use np.where, fb.cond or fb.scan, or leave compile away"
+                f"other branch; got one at {line_now()}: use np.where, fb.cond or fb.scan, or leave compile away"
             )
         return bool(node.value)
 
@@ -509,11 +530,11 @@ def iterate(array, length):
         yield array[i]
 
 
-def conversion(kind):
-    """The error for float(x) and its like, which functions of the math module call too."""
-    return constant_error(
-        kind, f"got a conversion to {kind}: keep it as it is, use NumPy's functions instead of math's, or pass "
-        "fb.stop_gradient(x) for a constant"
+cdef object conversion(Traced x, str kind):
+    # the error for float(x) and its like, which functions of the math module call too
+    return number_error(
+        x, kind, f"a conversion to {kind}",
+        "keep it as it is, use NumPy's functions instead of math's, or pass fb.stop_gradient(x) for a constant",
     )
 
 

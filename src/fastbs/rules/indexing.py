@@ -308,8 +308,8 @@ def destination(a, name, argument="its first argument"):
     if type(a) is not Traced:
         raise constant_error(
             f"{name}: {argument}",
-            f"got a plain {type(a).__name__} as destination, which NumPy would leave unchanged: make it with "
-            "np.zeros_like(x), or copy it into one",
+            f"a plain {type(a).__name__} as destination, which NumPy would leave unchanged,",
+            "make it with np.zeros_like(x), or copy it into one",
         )
 
 

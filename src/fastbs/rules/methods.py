@@ -111,7 +111,7 @@ def accumulate(ufunc, a, axis=0, dtype=None, out=None):
 def add_reduceat(ufunc, a, indices, axis=0, dtype=None, out=None):
     a = a if dtype is None else cast(a, dtype)
     if type(indices) is Traced:
-        raise constant_error("add.reduceat", "got traced indices: pass fb.stop_gradient(indices)")
+        raise constant_error("add.reduceat", "traced indices", "pass fb.stop_gradient(indices)")
     return record(np.add.reduceat, (a, np.asarray(indices)), {"axis": one_axis(axis, a.ndim)})
 
 
@@ -139,7 +139,7 @@ linear(
 
 def add_at(ufunc, a, indices, b):
     if type(a) is not Traced:
-        raise constant_error(f"{ufunc.__name__}.at", "got a plain array to add to: make it with np.zeros_like(x)")
+        raise constant_error(f"{ufunc.__name__}.at", "a plain array to add to", "make it with np.zeros_like(x)")
     a.replace(ufunc(a, scatter_add(b, indices, a.shape)))
 
 

@@ -97,7 +97,8 @@ def into(out, result):
     if type(out) is not Traced:
         raise constant_error(
             "out=",
-            f"got a plain {type(out).__name__} as destination: leave out= away, or make it with np.zeros_like(x)",
+            f"a plain {type(out).__name__} as destination",
+            "leave out= away, or make it with np.zeros_like(x)",
         )
     return out.replace(result)
 
