@@ -58,6 +58,15 @@ def agree(found, dense, shapes_in, v, shapes_out, tolerance=1e-12):
     np.testing.assert_allclose(flat(found, shapes_out), expected, rtol=0, atol=tolerance * scale)
 
 
+def at_offset(x, offset, order="C"):
+    """A copy that starts so many bytes after a multiple of 64."""
+    memory = np.zeros(x.nbytes + 128, np.uint8)
+    start = -memory.ctypes.data % 64 + offset
+    copy = memory[start : start + x.nbytes].view(x.dtype).reshape(x.shape, order=order)
+    copy[...] = x
+    return copy
+
+
 def backward_error(dense, x, b):
     """``|A x - b| / (|A| |x| + |b|)`` in the maximum norm."""
     scale = np.abs(dense).sum(axis=1).max(initial=0) * np.abs(x).max(initial=0) + np.abs(b).max(initial=0)

@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse
 
 import fastbs as fb
-from dense import DTYPES, backward_error, check_in_50_digits, check_logdet, random_array
+from dense import DTYPES, at_offset, backward_error, check_in_50_digits, check_logdet, random_array
 from fastbs import _blocks
 from fastbs.errors import ShapeError, SingularError, StructureError
 from gradients import check
@@ -63,6 +63,22 @@ def test_as_dense(dtype, uplo, kind):
                 np.testing.assert_allclose(view @ np.array(X, order=order), D @ X, rtol=0, atol=1e3 * eps)
             np.testing.assert_allclose(view.to_dense(), D, rtol=0, atol=100 * eps)
             np.testing.assert_allclose(view.to_scipy().toarray(), D, rtol=0, atol=100 * eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_anywhere_in_memory(dtype):
+    """Also between multiples of the size of an element, where NumPy lets complex arrays stand."""
+    rng = np.random.default_rng(10)
+    sparse, dense = random_triangle(rng, 6, 3, dtype, "L", "general")
+    A, alignment, size = fb.Triangular.from_scipy(sparse), np.dtype(dtype).alignment, np.dtype(dtype).itemsize
+    for offset, order, r in itertools.product(range(0, 2 * size, alignment), "CF", (1, 3, 17)):
+        X = at_offset(random_array(rng, (18, r), dtype), offset, order)
+        out = at_offset(np.zeros_like(X), (offset + alignment) % (2 * size), order)
+        for view, D in turned(A, dense):
+            tolerance = 1e3 * np.finfo(dtype).eps
+            np.testing.assert_allclose(view @ X, D @ X, rtol=0, atol=tolerance)
+            view.solve(X, out=out)
+            np.testing.assert_allclose(D @ out, X, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("kind", KINDS)

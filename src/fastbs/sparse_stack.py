@@ -94,8 +94,10 @@ class SparseStack(BlockRows):
         if type(X) is Traced:
             return record(block_rows_apply, (X,), {"rows": self, "solve": False})
         X = np.array(X, order="C", copy=None if X.flags.aligned else True)
-        Y = self._swept(X, np.zeros_like(X), True)
-        np.negative(Y, out=Y)
+        Y = np.zeros_like(X)
+        if (X.ctypes.data - Y.ctypes.data) % X.itemsize:  # kernels step from one to the other in whole elements
+            X = X.copy()
+        np.negative(self._swept(X, Y, True), out=Y)
         return Y + X if self.diag is None else Y
 
     def _traced_solve(self, b):
