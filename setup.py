@@ -62,6 +62,7 @@ setup(
                 "kernels_base.c",
                 "kernels_avx2.c",
                 "functions_avx512.c",
+                "tanh.c",
                 "cluster_base.c",
                 "cluster_avx2.c",
             ),

@@ -92,11 +92,14 @@ def errors(found, expected):
     return np.where(same & ~np.isfinite(rounded), 0, np.where(np.isfinite(error), error, np.inf))
 
 
-def assert_accurate(name, x, bound):
+def assert_accurate(name, x, bound, length=None):
+    """The function of all of x, or of pieces of this length, is right up to `bound` units in the last place."""
+    length = length or len(x)
     with np.errstate(all="ignore"):
         expected = reference(name, x)
         for kernels in KERNELS:
-            found = map_function(name, x, kernels)
+            pieces = [map_function(name, x[i : i + length], kernels) for i in range(0, len(x), length)]
+            found = np.concatenate(pieces)
             error = errors(found, expected)
             at = int(np.argmax(error))
             message = f"{kernels} {name}({x[at]!r}) is {found[at]!r}, not {expected[at]!r}: {error[at]:.3} ulp"
@@ -122,6 +125,13 @@ def test_errors_are_within_the_promise_at_many_points(name, dtype):
 @pytest.mark.parametrize("name", PROMISED)
 def test_special_points(name, dtype):
     assert_accurate(name, special_points(name, np.dtype(dtype).type), PROMISED[name])
+
+
+@every_float
+@pytest.mark.parametrize("name", PROMISED)
+def test_one_number_at_a_time(name, dtype):
+    x = np.concatenate([random_points(name, dtype, 200), special_points(name, np.dtype(dtype).type)])
+    assert_accurate(name, x, PROMISED[name], length=1)
 
 
 @every_float

@@ -21,6 +21,7 @@ static const int64_t itemsize[FB_DTYPES] = {4, 8, 8, 16};
 
 const char *fb_choose_kernels(void)
 {
+    fb_fill_tanh_terms();
 #if defined(__GNUC__) && defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {

@@ -60,6 +60,19 @@ typedef struct {
     double (*f64[FB_FUNCTIONS])(double);
 } fb_ones;
 
+/* Taylor polynomials of tanh, c[0] + c[1] r + ... + c[7] r^7, about 0, 1 / FB_TANH_STEPS, ... to FB_TANH_END. What they
+ * leave out is below 0.3 units in the last place of float64. */
+#define FB_TANH_STEPS 64
+#define FB_TANH_END 4
+
+typedef struct {
+    float f32[FB_TANH_STEPS * FB_TANH_END + 1][8];
+    double f64[FB_TANH_STEPS * FB_TANH_END + 1][8];
+} fb_tanh_table;
+
+extern fb_tanh_table fb_tanh_terms;
+void fb_fill_tanh_terms(void);
+
 extern const fb_ones fb_ones_base, fb_ones_avx2;
 extern const fb_maps fb_maps_base, fb_maps_avx2, fb_maps_avx512;
 
