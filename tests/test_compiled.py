@@ -471,12 +471,3 @@ def test_threads_with_several_signatures_get_their_own_plans():
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(4) as pool:
             assert all(pool.map(work, range(4)))
-
-
-def test_a_report_names_what_is_done():
-    f = fb.compile(lambda x: np.sum(np.tanh(x) * np.cumsum(x)))
-    assert f.report() == "not compiled yet: call it first"
-    f(x)
-    assert "1 calls into Python" in f.report()
-    assert "cluster 5 (float64): tanh, multiply, sum" in f.report()
-    assert "call cumsum at" in f.report()

@@ -124,6 +124,7 @@ class Writer:
         if is_alias(step):
             register = self.operand(step.arguments[0], step.arguments[0].shape)
         elif step.function in REDUCTIONS:
+            self.cost += 1.0
             return self.operand(step.arguments[0], step.arguments[0].shape)
         else:
             arguments = step.arguments[:1] if step.function in self.to.first_only else step.arguments

@@ -1,6 +1,25 @@
 """What a plan does, as text."""
 
-from .instructions import CALL, CLUSTER, LOOP, PARALLEL, RECURRENCE, walk
+import math
+
+import numpy as np
+
+from .elementwise import FUNCTIONS
+from .instructions import (
+    CALL,
+    CLUSTER,
+    FACTORED,
+    FILL,
+    GEMM,
+    GEMV,
+    KERNEL_DTYPES,
+    LOOP,
+    PARALLEL,
+    PRODUCT,
+    RECURRENCE,
+    walk,
+)
+from .views import View
 
 __all__ = ["Report"]
 
@@ -10,13 +29,28 @@ NAMES = [
 ]  # fmt: skip
 
 
+SIZES = {number: dtype.itemsize for dtype, number in KERNEL_DTYPES.items()}
+
+
 class Report:
-    """What a plan does, as text."""
+    """What a plan does, as text.
+
+    Attributes
+    ----------
+    instructions : int, those inside of loops counted once
+    flops : float, of all steps of loops and of both branches of choices; calls into Python have none
+    traffic : int
+        Bytes that the instructions read and write, as if nothing stayed in the cache between two of them.
+    arena, constants : int, bytes
+    calls, clusters : lists of CallCode, ClusterCode and RecurrenceCode
+    lines : list of str
+    """
 
     def __init__(self, lowering, arena):
         code = list(walk(lowering.code))
         self.instructions = len(code)
         self.flops = sum(line.cost for line in lowering.code if line.opcode != CALL)
+        self.traffic = traffic(lowering.code)
         self.arena = arena
         self.constants = sum(kept.nbytes for _, kept in lowering.buffers["constant"])
         self.calls = [line.detail for line in code if line.opcode == CALL]
@@ -26,12 +60,63 @@ class Report:
     def __str__(self):
         fused = sum(len(cluster.names) for cluster in self.clusters)
         lines = [
-            f"{self.instructions} instructions, about {self.flops:.3g} flops",
+            f"{self.instructions} instructions, about {self.flops:.3g} flops, {self.traffic} bytes read and written",
             f"arena {self.arena} bytes, constants {self.constants} bytes",
             f"{fused} elementwise steps and reductions in {len(self.clusters)} loops",
             f"{len(self.calls)} calls into Python",
         ]
         return "\n".join([*lines, *(f"  {line}" for line in self.lines)])
+
+
+def traffic(code):
+    """Bytes that instructions read and write."""
+    return sum(map(moved, code))
+
+
+def moved(line):
+    """The bytes of one instruction: what a stride of 0 repeats is there once."""
+    detail = line.detail
+    if line.opcode == PARALLEL:
+        return 0
+    if line.opcode == LOOP:
+        entries = detail.entries
+        times = [
+            body.length if entries is None else np.count_nonzero(entries[:, 0] == i)
+            for i, body in enumerate(detail.bodies)
+        ]
+        return int(sum(n * traffic(body.code) for n, body in zip(times, detail.bodies, strict=True)))
+    if line.opcode == CLUSTER:
+        return sum(elements(detail.shape, a.strides) * a.view.dtype.itemsize for a in detail.accesses if a.view)
+    if line.opcode == RECURRENCE:
+        return sum(
+            elements((detail.length,) * len(a.strides), a.strides) * a.view.dtype.itemsize
+            for a in detail.accesses
+            if a.view
+        )
+    if line.opcode == CALL:
+        views = [v for v in (*detail.arguments, detail.result) if type(v) is View]
+        return sum(math.prod(v.shape) * v.dtype.itemsize for v in views)
+    m, n, k = line.m, line.n, line.k
+    is_product = line.opcode in (GEMM, GEMV, PRODUCT)
+    shapes = {
+        line.a: (m, k) if is_product else (m, m) if line.opcode in FACTORED else (m, n),
+        line.b: (k, n) if is_product else (m, n),
+    }
+    if line.opcode == FILL:
+        shapes = {}
+    if (is_product and line.beta) or line.opcode in FACTORED:
+        shapes[line.d or line.c] = (m, n)
+    total = sum(touched(operand, shape, line.batch) for operand, shape in shapes.items() if operand is not None)
+    return (total + touched(line.c, (m, n), line.batch)) * SIZES[line.dtype]
+
+
+def elements(shape, strides):
+    return math.prod(n for n, s in zip(shape, strides, strict=True) if s)
+
+
+def touched(operand, shape, batch):
+    """How many elements an operand ``(buffer, offset, rs, cs, bs)`` has."""
+    return elements((*shape, batch), operand[2:])
 
 
 def described(code, indent=""):
@@ -60,4 +145,5 @@ def describe(line):
         where = f" at {line.detail.where}" if line.detail.where else ""
         return f"call {getattr(line.detail.function, '__name__', line.detail.function)}{where}"
     sizes = f"{line.m} x {line.n}" + (f" x {line.k}" if name in ("gemm", "gemv", "product") else "")
-    return f"{name} {sizes}" + (f", {line.batch} times" if line.batch > 1 else "")
+    then = f", then {FUNCTIONS[line.then]}" if line.then >= 0 else ""
+    return f"{name} {sizes}" + (f", {line.batch} times" if line.batch > 1 else "") + then
