@@ -13,12 +13,15 @@
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
 #define PREFETCH(p) __builtin_prefetch(p)
+#define PREFETCH_ONCE(p) __builtin_prefetch(p, 0, 0)
 #else
 #define INLINE static inline
 #define PREFETCH(p) (void)(p)
+#define PREFETCH_ONCE(p) (void)(p)
 #endif
 
-#define WIDE 8 /* columns that are summed in registers */
+#define WIDE 8    /* columns that are summed in registers */
+#define AHEAD 256 /* edges from the one in work to the one that is fetched */
 
 /* log(e^x + e^y); equal arguments first, because infinity minus itself is NaN */
 INLINE double log_add(double x, double y)

@@ -12,15 +12,19 @@ INLINE void NAME(add)(const int64_t r, REAL w, const REAL *from, REAL *to)
     for (int c = 0; c < r; c++) to[c] = sum[c];
 }
 
-/* `count` edges, forwards for pull; r is known where this is inlined. Both ends come in one load, and four edges in
- * a round: this loop is bound by the number of its instructions. */
+/* `count` edges, forwards for pull; r is known where this is inlined. Both ends come in one load, and eight
+ * edges, a cache line of weights, in a round. Edges are fetched past the near caches, which x[tail] needs: a sixth
+ * of the time; push gains nothing by it. */
 INLINE void NAME(pull_edges)(int64_t count, const uint32_t *ends, const REAL *w, const int64_t r, const REAL *head,
                              REAL *tail)
 {
     int64_t e = 0;
-    for (; e + 4 <= count; e += 4)
-        for (int k = 0; k < 4; k++)
+    for (; e + 8 <= count; e += 8) {
+        PREFETCH_ONCE(ends + e + AHEAD);
+        PREFETCH_ONCE(w + e + AHEAD);
+        for (int k = 0; k < 8; k++)
             NAME(add)(r, w[e + k], head + (ends[e + k] >> 16) * r, tail + (ends[e + k] & 0xffff) * r);
+    }
     for (; e < count; e++) NAME(add)(r, w[e], head + (ends[e] >> 16) * r, tail + (ends[e] & 0xffff) * r);
 }
 
