@@ -20,7 +20,7 @@ def check(seed):
     first = f.arguments
     rng = np.random.default_rng(seed + 1)
     second = [np.array(-1.3 * rng.permutation(x.ravel()).reshape(x.shape)) for x in first]
-    passes = [tuple(PASSES), *(tuple(p for p in PASSES if p != without) for without in PASSES)]
+    passes = [PASSES, (), *(tuple(p for p in PASSES if p != without) for without in PASSES)]
     gradient = fb.value_and_grad(f.__call__, argnums=(0, 1, 2))
     with np.errstate(all="ignore"):
         expected = [gradient(*given) for given in (first, second)]

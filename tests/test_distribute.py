@@ -160,7 +160,7 @@ def check(seed):
 
     gradient = fb.value_and_grad(f, (0, 1, 2))
     choices = [
-        tuple(PASSES),
+        PASSES,
         tuple(p for p in PASSES if p != "scalars"),
         tuple(p for p in PASSES if p != "distributed"),
     ]

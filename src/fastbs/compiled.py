@@ -94,7 +94,7 @@ class Compiled(CompiledFunction):
     threads : int
     """
 
-    def __init__(self, f, passes=tuple(PASSES), checkpoint=None, threads=1):
+    def __init__(self, f, passes=PASSES, checkpoint=None, threads=1):
         if not callable(f):
             raise TypeError(f"compile: f must be callable because it is traced; got {type(f).__name__}")
         if checkpoint is not None and (not isinstance(checkpoint, int) or checkpoint < 1):
@@ -181,7 +181,7 @@ class Compiled(CompiledFunction):
         return str(self.plan.tape.report)
 
 
-def make_plan(f, signature, passes=tuple(PASSES), checkpoint=None, threads=1):
+def make_plan(f, signature, passes=PASSES, checkpoint=None, threads=1):
     """Trace f and assemble its tape."""
     program, results = determined_program(f, signature)
     check_shapes(program)
@@ -193,9 +193,10 @@ def make_plan(f, signature, passes=tuple(PASSES), checkpoint=None, threads=1):
     outputs = [c_layout(*kind_of(y)) for y in program.outputs]
     options = {"calls": True, "report": Report, "threads": threads}
     try:
-        tape = assemble(program, signature.layouts(), outputs, **options)
+        tape = assemble(program, signature.layouts(), outputs, passes=passes, **options)
     except NotLowerable:  # a sum of products too large for BLAS's integers, or of too many axes
-        tape = assemble(program, signature.layouts(), outputs, **options, sums=False)
+        passes = [name for name in passes if name != "sums"]
+        tape = assemble(program, signature.layouts(), outputs, passes=passes, **options)
     return Plan(tape, signature.arguments, signature.keywords, results)
 
 

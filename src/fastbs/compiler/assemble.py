@@ -26,7 +26,7 @@ MAX_AXES = 8  # of an argument of a tape
 MANY_STEPS = 1000  # of an operator: so long a chain has nothing to simplify that would pay for looking
 NOTHING = (0, 0, 0, 0, 0)
 
-PASSES = {
+ON_PROGRAMS = {
     "simplify": lambda program, optimize: simplify(program),
     "common_subexpressions": lambda program, optimize: common_subexpressions(program),
     "pruned": pruned,
@@ -34,16 +34,19 @@ PASSES = {
     "scalars": scalars,
     "distributed": distributed,
 }
+IN_LOWERING = "fused", "sums", "functions", "reused"  # clusters, sums by products, functions behind these, memory
+PASSES = *ON_PROGRAMS, *IN_LOWERING
 
 
-def optimized(program, passes=tuple(PASSES)):
+def optimized(program, passes=PASSES):
     """The program, and those inside of its steps, after the passes of these names."""
 
     def inner(program):
         return optimized(program, passes)
 
     for name in passes:
-        program = PASSES[name](program, inner)
+        if name in ON_PROGRAMS:
+            program = ON_PROGRAMS[name](program, inner)
     return program
 
 
@@ -108,7 +111,7 @@ def view_of(kind, number, layout):
     return View(Buffer(kind, number, dtype, 0), shape, tuple([s // dtype.itemsize for s in strides[0]]))
 
 
-def assemble(program, inputs, outputs, calls=False, report=None, sums=True, threads=1):
+def assemble(program, inputs, outputs, calls=False, report=None, passes=PASSES, threads=1):
     """The tape of a program.
 
     Parameters
@@ -117,8 +120,8 @@ def assemble(program, inputs, outputs, calls=False, report=None, sums=True, thre
     inputs, outputs : lists of layouts, as `layout_of` gives them
     calls : bool
         Whether steps without kernels may call back into Python.
-    sums : bool
-        Whether sums of products are accumulated by the products.
+    passes : tuple of str
+        Those of `IN_LOWERING` that are not among them are left out.
     threads : int
         How many run parts of long instructions.
     report : callable, optional
@@ -134,7 +137,7 @@ def assemble(program, inputs, outputs, calls=False, report=None, sums=True, thre
         [view_of("input", i, layout) for i, layout in enumerate(inputs)],
         [view_of("output", i, layout) for i, layout in enumerate(outputs)],
         calls,
-        sums,
+        frozenset(IN_LOWERING).difference(passes),
     )
     to.run()
     if threads > 1:
@@ -163,7 +166,10 @@ class Slots:
     """
 
     def __init__(self, to, inputs, outputs):
-        self.offsets, self.arena = place(lifetimes(to.code), [buffer.nbytes for buffer in to.buffers["temporary"]])
+        uses = lifetimes(to.code)
+        if "reused" in to.without:  # all live until the end
+            uses = [*uses, [i for named in uses for i in named]]
+        self.offsets, self.arena = place(uses, [buffer.nbytes for buffer in to.buffers["temporary"]])
         self.tiles = tiles_of_numbers(to)
         self.first_tile = inputs + outputs + len(to.buffers["constant"])
         self.arena_slot = self.first_tile + len(self.tiles)

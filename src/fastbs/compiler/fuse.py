@@ -12,7 +12,7 @@ import numpy as np
 from .elementwise import is_elementwise
 from .program import INPUT, Step
 
-__all__ = ["Cluster", "fused", "real_of"]
+__all__ = ["Cluster", "apart", "fused", "real_of"]
 
 READABLE = {np.dtype(t) for t in (np.float32, np.float64, np.bool_, np.int32, np.int64)}
 REDUCTIONS = {np.sum: "sum", np.mean: "mean", np.max: "max", np.min: "min"}
@@ -137,6 +137,21 @@ def fused(program, is_view, is_summed):
             unit.members.reverse()
         order.append(unit)
     return merged(order, is_view)
+
+
+def apart(program, is_view, is_summed):
+    """The units of a program without any fusion: every elementwise step and reduction is a cluster."""
+    units = []
+    for step in program.steps:
+        space = None if is_summed(step) else space_of(step)
+        if is_view(step):
+            continue
+        unit = step
+        if space is not None:
+            unit = Cluster(space, real_of(step))
+            unit.add(step, None)
+        units.append(unit)
+    return units
 
 
 def joins_as_alias(step, users, place, units):

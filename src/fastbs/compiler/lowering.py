@@ -15,7 +15,7 @@ import numpy as np
 from ..arguments import is_sparse
 from .clusters import LOAD, STORE, TooLarge, cluster_code, reduced_count
 from .elementwise import FUNCTIONS
-from .fuse import Cluster, fused
+from .fuse import Cluster, apart, fused
 from .instructions import (
     AXPBY,
     CALL,
@@ -60,17 +60,18 @@ class Lowering:
         Where the arguments and results lie; the view of a plain result is None.
     calls : bool
         Whether steps without kernels may call back into Python; else they raise `NotLowerable`.
-    sums : bool
-        Whether sums of products are accumulated by the products. Such a sum cannot become a call.
+    without : frozenset of str
+        What is left out: "fused" clusters, "sums" accumulated by products (such a sum cannot become a call),
+        "functions" of the result of another instruction there, and memory "reused".
     outer : Lowering, optional
         Of the program around this one: both share their buffers.
     """
 
     first_only: ClassVar[set] = set()  # functions whose further arguments are not operands of a cluster
 
-    def __init__(self, program, inputs, outputs, calls=False, sums=True, outer=None):
-        self.program, self.calls, self.accumulates, self.users = program, calls, sums, program.users()
-        self.sums = Sums(program.steps if sums else (), self.users)
+    def __init__(self, program, inputs, outputs, calls=False, without=frozenset(), outer=None):
+        self.program, self.calls, self.without, self.users = program, calls, without, program.users()
+        self.sums = Sums(() if "sums" in without else program.steps, self.users)
         self.values = {id(step): view for step, view in zip(program.inputs, inputs, strict=True)}
         self.destinations = {}  # id(step) -> view
         for y, view in zip(program.outputs, outputs, strict=True):
@@ -84,7 +85,7 @@ class Lowering:
     def run(self):
         """Lower everything; the instructions are in `code`."""
         self.find_places()
-        for unit in fused(self.program, is_view, self.sums.covers):
+        for unit in (apart if "fused" in self.without else fused)(self.program, is_view, self.sums.covers):
             if type(unit) is Cluster:
                 self.cluster(unit)
             else:
@@ -145,7 +146,8 @@ class Lowering:
         made = self.values.get(id(x))
         last = self.code[-1] if self.code else None
         if (
-            type(x) is not Step
+            "functions" in self.without
+            or type(x) is not Step
             or type(made) is not View
             or made.buffer.kind != "temporary"
             or len(self.users[id(x)]) != 1

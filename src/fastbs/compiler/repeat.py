@@ -275,13 +275,13 @@ def moving(to, x):
 def inner_code(to, program, inputs, outputs):
     """The instructions of a program inside of another one."""
     mark = {name: len(kept) for name, kept in to.buffers.items()}
-    for sums in (to.accumulates, False):
-        inner = Lowering(program, inputs, outputs, to.calls, sums, to)
+    for without in (to.without, to.without | {"sums"}):
+        inner = Lowering(program, inputs, outputs, to.calls, without, to)
         try:
             inner.run()
             break
         except NotLowerable:
-            if not sums:
+            if "sums" in without:
                 raise
             for name in ("temporary", "moving", "object"):
                 del to.buffers[name][mark[name] :]
