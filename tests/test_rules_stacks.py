@@ -87,6 +87,17 @@ def test_factorized_systems_of_traced_blocks(kind, invert):
     check(lambda off: stacked(diag, off), off, exact=False, float32=False, second=False)
 
 
+def test_lists_of_traced_blocks_of_one_size():
+    diag, off = random_blocks(np.random.default_rng(5), 3, 2, "float64", "general")
+
+    def solution(diag, off):
+        A = fb.Bidiagonal.from_arrays([*diag[:2], np.eye(2)], list(off))
+        T = fb.Tridiagonal(list(diag), list(off), [np.eye(2)] * 2)
+        return A.solve(np.arange(6.0)) + T @ np.ones(6) + fb.Diagonal.from_arrays(list(diag)).logdet()[1]
+
+    check(solution, diag, off, exact=False, float32=False, second=False)
+
+
 def test_complex_blocks_are_refused():
     off = np.ones((1, 1, 1), complex)
     with pytest.raises(TypeError, match="must be real because the rule is for real arrays; got complex128"):

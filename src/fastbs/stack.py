@@ -392,8 +392,12 @@ def stacked_solve(diag, off, b, upper, kind, where, conj, pivots):
 
 
 def kernel_array(x, where):
-    """An array that kernels can read: one of four dtypes, native, aligned; a traced array as it is."""
-    x = as_array(x, where)
+    """An array that kernels can read: one of four dtypes, native, aligned; a traced array as it is.
+
+    A list of blocks some of which are traced becomes one traced array.
+    """
+    is_list_of_traced = isinstance(x, (list, tuple)) and any(type(block) is Traced for block in x)
+    x = np.stack(x) if is_list_of_traced else as_array(x, where)
     if type(x) is Traced:
         return x
     if x.dtype.kind in "biu" or x.dtype.char == "e":
