@@ -150,3 +150,63 @@ def test_results_in_one_block_of_memory_stay_apart():
     for i in range(5):
         f(np.full(3, 10.0 * i))
     assert np.array_equal(kept, np.full(3, 3.0))
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_calls_use_dropped_results_again(count):
+    f = fb.compile(lambda x: [x + i for i in range(count)])
+    x = np.ones(3)
+    f(x)
+    assert len({tuple(a.ctypes.data for a in f(x)) for _ in range(10)}) == 1
+    kept = f(x)
+    for i in range(5):
+        again = f(np.full(3, 10.0 * i))
+        assert not any(np.shares_memory(a, b) for a in kept for b in again)
+        assert all(np.all(a == 10.0 * i + j) for j, a in enumerate(again))
+    assert all(np.all(a == 1 + j) for j, a in enumerate(kept))
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        lambda r: r[1],
+        lambda r: r[1][1:],
+        lambda r: memoryview(r[1]),
+        lambda r: weakref.ref(r[1]),
+        lambda r: r[1].base,
+        lambda r: r[1].T,
+    ],
+    ids=["array", "view", "memoryview", "weakref", "base", "transpose"],
+)
+@pytest.mark.parametrize("count", [2, 6])
+def test_results_that_somebody_holds_are_not_used_again(hold, count):
+    f = fb.compile(lambda x: [x + i for i in range(count)])
+    held = [hold(f(np.full(3, 10.0 * i))) for i in range(6)]
+    for i, holder in enumerate(held):
+        if isinstance(holder, np.ndarray) and holder.dtype == float:
+            assert np.all(holder == 10.0 * i + 1)
+        elif isinstance(holder, memoryview):
+            assert np.all(np.asarray(holder) == 10.0 * i + 1)
+    blocks = [h.ctypes.data for h in held if isinstance(h, np.ndarray)]
+    assert len(set(blocks)) == len(blocks)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda a: setattr(a, "shape", (3, 1)), lambda a: a.setflags(write=False), lambda a: setattr(a, "dtype", "i8")],
+    ids=["shape", "flags", "dtype"],
+)
+@pytest.mark.parametrize("count", [2, 6])
+def test_results_are_as_they_were_made(change, count):
+    f = fb.compile(lambda x: [x + i for i in range(count)])
+    for i in range(5):
+        results = f(np.full(3, 10.0 * i))
+        for j, a in enumerate(results):
+            assert a.shape == (3,)
+            assert a.dtype == float
+            assert a.flags.writeable
+            assert np.all(a == 10.0 * i + j)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            change(results[1])
+        del results, a

@@ -129,8 +129,7 @@ cdef class Plan:
         """The results for these arguments, or MISS."""
         cdef Tape tape = self.tape
         cdef char **slots = tape.acquire()
-        cdef list results = [None] * tape.n_outputs, held = []
-        cdef cnp.ndarray out, block = tape.results.new_block()
+        cdef list results = tape.results.take(), held = []
         cdef int i
         try:
             if not self.fill(self.arguments, arguments, slots, held, self.lets_others_run):
@@ -143,9 +142,7 @@ cdef class Plan:
                 if tape.layouts[tape.n_inputs + i].ndim == 0:
                     slots[tape.n_inputs + i] = tape.number_place(slots, i)
                 else:
-                    out = tape.results.new_in(block, i)
-                    slots[tape.n_inputs + i] = <char *> cnp.PyArray_DATA(out)
-                    results[i] = out
+                    slots[tape.n_inputs + i] = <char *> cnp.PyArray_DATA(<cnp.ndarray> results[i])
             tape.execute(slots)
             for i in range(tape.n_outputs):
                 if tape.layouts[tape.n_inputs + i].ndim == 0:
@@ -339,8 +336,7 @@ cdef class ListPlan:
         cdef Tape tape = self.tape
         cdef Py_ssize_t i
         cdef int at = 0
-        cdef cnp.ndarray out, block
-        cdef list results = [None] * len(self.results)
+        cdef list results = [None] * len(self.results), made
         cdef char **slots
         if len(entries) != len(self.given):
             return None
@@ -357,13 +353,12 @@ cdef class ListPlan:
                 elif entries[i] is not None:
                     return None
             self.set_fixed(slots)
-            block = tape.results.new_block()
+            made = tape.results.take()
             at = 0
             for i in range(len(results)):
                 if self.results[i] is True:
-                    out = tape.results.new_in(block, at)
-                    slots[tape.n_inputs + at] = <char *> cnp.PyArray_DATA(out)
-                    results[i] = out
+                    results[i] = made[at]
+                    slots[tape.n_inputs + at] = <char *> cnp.PyArray_DATA(<cnp.ndarray> results[i])
                     at += 1
             tape.execute(slots)
             return results

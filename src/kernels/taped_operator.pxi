@@ -35,7 +35,7 @@ cdef class TapedOperator:
             if tape is None or not tape.accepts(<cnp.ndarray> X, op.leaves):
                 tape = op._find_tape(X, None)
             if tape is not None:
-                out = tape.results.new(0)
+                out = tape.results.take_first()
                 tape.apply(<cnp.ndarray> X, op.leaves, out)
                 return out[()] if cnp.PyArray_NDIM(out) == 0 else out
         return self._matmul(X)
