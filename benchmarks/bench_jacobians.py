@@ -2,13 +2,15 @@
 
 from .jacobian_cases import CASES, PEERS, rivals
 
+OURS = ("fastbs", "compiled")
+
 
 class Jacobian:
-    params = (tuple(CASES), ("fastbs", "compiled", *PEERS))
+    params = (tuple(CASES), (*OURS, *PEERS, "split"))
     param_names = ("widths", "rival")
 
     def setup(self, case, rival):
-        found = rivals(case)
+        found = rivals(case, peers=rival not in OURS)
         if rival not in found:
             raise NotImplementedError  # asv's word for "skip"
         self.run = found[rival]

@@ -13,7 +13,7 @@ class Loop:
     param_names = ("loop", "dtype", "rival")
 
     def setup(self, case, dtype, rival):
-        found = rivals(case, np.dtype(dtype).type)
+        found = rivals(case, np.dtype(dtype).type, peers=rival != "fastbs")
         if rival not in found:
             raise NotImplementedError  # asv's word for "skip"
         self.run = found[rival]

@@ -34,15 +34,15 @@ def loss(np, widths):
     return f
 
 
-def rivals(case):
-    """``{name: function}`` of all that can run here."""
+def rivals(case, peers=True):
+    """``{name: function}`` of all that can run here, or of ours alone."""
     widths, samples = CASES[case]
     rng = np.random.default_rng(0)
     p = rng.normal(size=sum(m * n + m for n, m in itertools.pairwise(widths))) / 3
     arguments = p, rng.normal(size=(widths[0], samples)), rng.normal(size=(widths[-1], samples))
     compiled = fb.compile(fb.hessian(loss(np, widths)))
     made = {"fastbs": lambda: compiled(*arguments)}
-    if importlib.util.find_spec("jax"):
+    if peers and importlib.util.find_spec("jax"):
         import jax
         import jax.numpy as jnp
 

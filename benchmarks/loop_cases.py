@@ -81,13 +81,13 @@ CASES = {
 }
 
 
-def rivals(case, dtype=np.float64):
-    """``{name: function}`` of all that can run here."""
+def rivals(case, dtype=np.float64, peers=True):
+    """``{name: function}`` of all that can run here, or of ours alone."""
     loss, data = CASES[case]
     arguments = in_dtype(data(np.random.default_rng(0)), dtype)
     compiled = fb.compile(fb.value_and_grad(loss(np, fb.scan)))
     made = {"fastbs": lambda: compiled(*arguments)}
-    if importlib.util.find_spec("jax"):
+    if peers and importlib.util.find_spec("jax"):
         made["jax"] = jax_rival(loss, arguments)
     return made
 

@@ -67,8 +67,8 @@ class Network:
         self.X, self.Y = normal(widths[0], batch), normal(widths[-1], batch)
         self.compiled = fb.compile(fb.value_and_grad(loss))
 
-    def rivals(self, peers=True):
-        """``{name: function}`` of all that can run here."""
+    def rivals(self, peers=("jax", "torch", "autograd")):
+        """``{name: function}`` of all that can run here, the peers among those named."""
         made = {
             "fastbs call": lambda: self.compiled(self.parameters, self.X, self.Y),
             "fastbs bound": self.compiled.bind(self.parameters, self.X, self.Y),
@@ -76,10 +76,9 @@ class Network:
             "floor": self.floor(),
             "NumPy": self.by_hand,
         }
-        if peers:
-            for name, make in PEERS.items():
-                if importlib.util.find_spec(name.split()[0]):
-                    made[name] = make(self)
+        for name, make in PEERS.items():
+            if name in peers and importlib.util.find_spec(name):
+                made[name] = make(self)
         return made
 
     def bound_out(self):

@@ -127,13 +127,13 @@ class Tools:
     solve_triangular = staticmethod(solve_triangular)
 
 
-def rivals(case):
-    """Ours, and JAX's where it is installed: ``{name: function}``."""
+def rivals(case, peers=True):
+    """Ours, and JAX's where it is installed, if peers are asked for: ``{name: function}``."""
     program = CASES[case]
     arguments = program.data(np.random.default_rng(0))
     compiled = fb.compile(fb.value_and_grad(program.loss(np, Tools)))
     made = {"fastbs": lambda: compiled(*arguments)}
-    if importlib.util.find_spec("jax"):
+    if peers and importlib.util.find_spec("jax"):
         made["jax"] = jax_rival(program, arguments)
     return made
 

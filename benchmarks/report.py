@@ -4,6 +4,7 @@ Usage::
 
     python -m benchmarks.report operators      # op @ X against the NumPy expression and raw BLAS
     python -m benchmarks.report backslash      # block systems against NumPy loops, and gradients for orientation
+    python -m benchmarks.report systems        # 1,000 operator blocks, factorized, against NumPy loops
     python -m benchmarks.report kernels        # own products against BLAS, own functions against NumPy
     python -m benchmarks.report networks       # compiled gradients against the BLAS floor, NumPy by hand, JAX, PyTorch
     python -m benchmarks.report gradients      # uncompiled gradients against autograd and PyTorch, what recording adds
@@ -18,7 +19,8 @@ Usage::
     python -m benchmarks.report start          # time to the first gradient, time to import
     python -m benchmarks.report threads        # two threads that run plans of their own
     python -m benchmarks.report scaling        # how time grows, with the picture of the docs
-    python -m benchmarks.report compile --markdown  # the tables of docs/performance.md
+    python -m benchmarks.report compile        # all that docs/performance.md shows
+    python -m benchmarks.report compile --write docs/performance.md  # and into its tables, all or none of them
     python -m benchmarks.report operators --rounds 41 --sizes 4 64
 
 Run it from the root of a checkout with fastbs installed. The exit code is 1 if a bound is missed.
@@ -28,10 +30,14 @@ import argparse
 import contextlib
 import datetime
 import importlib.metadata
+import importlib.util
+import io
 import os
 import platform
 import sys
 from pathlib import Path
+
+from threadpoolctl import threadpool_info
 
 from fastbs._tape import instruction_set
 
@@ -53,30 +59,49 @@ from . import (
     start_cases,
     thread_cases,
 )
+from .page import Page
 from .tables import Table
 from .thread_cases import pinned, usable_cores
 
 CASES = {
-    "operators": operator_cases,
-    "backslash": backslash_cases,
-    "kernels": kernel_cases,
-    "networks": network_cases,
-    "gradients": gradient_cases,
-    "jacobians": jacobian_cases,
-    "blocks": block_cases,
-    "graphs": graph_cases,
-    "kronecker": kronecker_cases,
-    "loops": loop_cases,
-    "programs": program_cases,
-    "hessians": hessian_cases,
-    "small": small_cases,
-    "start": start_cases,
-    "threads": thread_cases,
-    "scaling": scaling_cases,
+    "operators": operator_cases.report,
+    "backslash": backslash_cases.report,
+    "systems": backslash_cases.report_factorized,
+    "kernels": kernel_cases.report,
+    "networks": network_cases.report,
+    "gradients": gradient_cases.report,
+    "jacobians": jacobian_cases.report,
+    "blocks": block_cases.report,
+    "graphs": graph_cases.report,
+    "kronecker": kronecker_cases.report,
+    "loops": loop_cases.report,
+    "programs": program_cases.report,
+    "hessians": hessian_cases.report,
+    "small": small_cases.report,
+    "start": start_cases.report,
+    "threads": thread_cases.report,
+    "scaling": scaling_cases.report,
 }
+# what the compiler promises, and all that its tables need
 COMPILE = (
-    "networks", "small", "programs", "loops", "jacobians", "hessians", "backslash", "start", "threads",
+    "networks", "small", "programs", "loops", "jacobians", "hessians", "systems", "start", "threads",
 )  # fmt: skip
+PEERS = ("jax", "torch", "casadi")
+
+
+class Echo(io.StringIO):
+    """What is printed, kept."""
+
+    def __init__(self, stream):
+        super().__init__()
+        self.stream = stream
+
+    def write(self, text):
+        self.stream.write(text)
+        return super().write(text)
+
+    def flush(self):
+        self.stream.flush()
 
 
 def machine():
@@ -89,6 +114,9 @@ def machine():
     for name in ("fastbs", "numpy", "scipy", "jax", "torch", "autograd", "casadi"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
+    for pool in threadpool_info():
+        if pool["user_api"] == "blas":
+            versions[pool["internal_api"]] = f"{pool['version']} for {pool.get('architecture')}"
     libraries = ", ".join(f"{name} {version}" for name, version in versions.items())
     kernels = f"kernels for {instruction_set}"
     return f"{cpu}, {len(usable_cores())} of {os.cpu_count()} cores, {kernels}; {libraries}; {datetime.date.today()}."
@@ -100,17 +128,33 @@ def main(argv=None):
     parser.add_argument("--rounds", type=int, default=21, help="of the paired timer (%(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", help="of the arrays; all by default")
     parser.add_argument("--markdown", action="store_true", help="tables for a page, and what they were measured on")
+    parser.add_argument("--write", metavar="PAGE", help="put the tables between the marks of this page, all or none")
     arguments = parser.parse_args(argv)
-    Table.markdown = arguments.markdown
-    if arguments.markdown:
-        print(machine())
-    missed = 0
-    for what in COMPILE if arguments.what == "compile" else (arguments.what,):
-        if arguments.what == "compile":
-            print(f"\n## {what.capitalize()}" if arguments.markdown else f"\n{what}")
+    names = COMPILE if arguments.what == "compile" else (arguments.what,)
+    page = None
+    if arguments.write:
+        if lacking := [peer for peer in PEERS if importlib.util.find_spec(peer) is None]:
+            parser.error(f"--write must find {', '.join(PEERS)}, or rows would be missing; got no {', '.join(lacking)}")
+        if "threads" in names and len(usable_cores()) < 2:
+            parser.error("--write must have two cores, or the table of threads would be empty; got one")
+        page = Page(arguments.write, ("machine", *names))
+    Table.markdown = arguments.markdown or page is not None
+    texts, missed = {}, 0
+    if Table.markdown:
+        texts["machine"] = machine()
+        print(texts["machine"])
+    for what in names:
+        if len(names) > 1:
+            print(f"\n## {what.capitalize()}" if Table.markdown else f"\n{what}")
         # two threads need two cores; all else, the peers' threads included, stays on one
-        with pinned(usable_cores()[: None if what == "threads" else 1]):
-            missed += CASES[what].report(arguments.sizes, arguments.rounds)
+        with (
+            pinned(usable_cores()[: None if what == "threads" else 1]),
+            contextlib.redirect_stdout(Echo(sys.stdout)) as said,
+        ):
+            missed += CASES[what](arguments.sizes, arguments.rounds)
+        texts[what] = said.getvalue()
+    if page:
+        page.write(texts)
     if missed:
         print(f"\n{missed} bounds missed")
     return 1 if missed else 0

@@ -39,7 +39,7 @@ def rivals():
     plans = []
     for _ in range(2):
         network = Network((128,) * 5, 128)
-        plans.append(network.rivals(peers=False)["fastbs bound"])
+        plans.append(network.rivals(peers=())["fastbs bound"])
 
     def run(plan):
         for _ in range(CALLS):

@@ -1,5 +1,6 @@
-"""The paired timer, on clocks that we turn by hand. Runs in a checkout; the sdist has no benchmarks."""
+"""The paired timer, on clocks that we turn by hand, and pages of tables. In a checkout; the sdist has no benchmarks."""
 
+import ast
 import importlib.util
 import math
 import random
@@ -9,13 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[1] / "benchmarks" / "paired.py"
-if not SOURCE.exists():
+ROOT = Path(__file__).resolve().parents[1]
+if not (ROOT / "benchmarks").exists():
     pytest.skip("the benchmarks are in the checkout only", allow_module_level=True)
 
-spec = importlib.util.spec_from_file_location("paired", SOURCE)
-paired = sys.modules["paired"] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(paired)
+
+def module(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    loaded = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+paired, page = module("paired"), module("page")
 
 
 class Clock:
@@ -129,3 +136,32 @@ def test_table_reads_well():
 )
 def test_seconds_have_three_digits_and_a_unit(seconds, text):
     assert paired.format_seconds(seconds) == text
+
+
+PAGE = "# Title\n\n<!-- measured a -->\nold\n<!-- end a -->\nbetween\n<!-- measured b -->\n<!-- end b -->\nlast\n"
+
+
+def test_a_page_gets_all_its_tables(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text(PAGE, encoding="utf-8")
+    for a in ("| 1 |\n", "\n| \\2 |"):  # again, and with what a pattern would take for its own
+        page.Page(path, "ab").write({"a": a, "b": "| b |\n"})
+        expected = PAGE.replace("old\n", f"\n{a.strip()}\n\n").replace("<!-- end b", "\n| b |\n\n<!-- end b")
+        assert path.read_text(encoding="utf-8") == expected
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_page_gets_all_its_tables_or_none(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text(PAGE, encoding="utf-8")
+    with pytest.raises(ValueError, match="must have <!-- measured c --> and <!-- end c --> once; got 0"):
+        page.Page(path, "abc")
+    with pytest.raises(KeyError):
+        page.Page(path, "ab").write({"a": "new"})
+    assert path.read_text(encoding="utf-8") == PAGE
+
+
+def test_the_docs_have_a_place_for_every_table():
+    report = ast.parse((ROOT / "benchmarks" / "report.py").read_text(encoding="utf-8"))
+    values = {a.targets[0].id: a.value for a in report.body if isinstance(a, ast.Assign)}
+    page.Page(ROOT / "docs" / "performance.md", ("machine", *ast.literal_eval(values["COMPILE"])))
