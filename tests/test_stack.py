@@ -270,6 +270,9 @@ def test_promotes_as_numpy():
         np.testing.assert_allclose(A @ x, b, rtol=1e-3, atol=1e-3)
     integers = fb.Bidiagonal.from_arrays(np.full((2, 1, 1), 2), np.full((1, 1, 1), 2))
     assert integers.solve([np.array([2]), np.array([4])])[1].dtype == np.float64
+    nothing = np.ones((2, 0), "complex128")
+    nothing.flags.writeable = False
+    assert integers.solve(nothing).dtype == np.complex128
 
 
 def test_block_vectors_are_lists():

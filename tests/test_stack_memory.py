@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import fastbs as fb
 from fastbs import _blocks
@@ -28,6 +29,38 @@ def test_a_solve_holds_its_result_and_in_place_nothing(kind):
                 assert peak(lambda: A.solve(b), 3) <= b.nbytes + 4000  # noqa: B023
                 assert peak(lambda: A.solve(b, out=out), 3) <= 4000  # noqa: B023
                 assert peak(lambda: A.solve(b, overwrite_b=True), 3) <= 4000  # noqa: B023
+
+
+def holders(n, m):
+    """Real matrices of all kinds in arrays, with what each may allocate for a row or a thread."""
+    diag, off = random_blocks(np.random.default_rng(7), n, m, "float64", "general")
+    array = np.kron(np.eye(n), diag[0]) + np.kron(np.eye(n, k=-1), off[0])
+    yield fb.Bidiagonal.from_arrays(diag, off)
+    yield fb.Bidiagonal.from_arrays(np.stack([diag] * 2), np.stack([off] * 2))
+    yield fb.factorize(fb.Tridiagonal(diag, off / 4, off / 4))
+    yield fb.Triangular.from_arrays(array, m)
+    yield fb.Triangular.from_arrays(array, n * m, diagonal="lower")
+    yield fb.Triangular.from_scipy(scipy.sparse.bsr_array(array, blocksize=(m, m)))
+    yield fb.Bidiagonal.from_arrays([*diag, np.eye(1)], [*off, np.ones((1, m))])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_in_place_nothing_is_copied(dtype, threads):
+    """Also complex right sides of real systems, and parts on threads; a row at most is on its way."""
+    for A in holders(40, 4):
+        batch, rows, _ = A.flat_form
+        b = np.ones((*batch, rows, 300), dtype)
+        expected, row = A.solve(b), 4 * b[..., :1, :].nbytes
+        for solve in (
+            lambda b: A.solve(b, overwrite_b=True, threads=threads),  # noqa: B023
+            lambda b: A.solve(b, out=b, threads=threads),  # noqa: B023
+        ):
+            own = b.copy()
+            assert solve(own) is own
+            np.testing.assert_allclose(own, expected, rtol=1e-12)
+            assert peak(lambda: solve(own), 2) <= 2 * threads * row + 12000  # noqa: B023
+        assert peak(lambda: A.solve(b, threads=threads), 2) <= b.nbytes + 2 * threads * row + 12000  # noqa: B023
 
 
 def test_nothing_is_allocated_in_place():

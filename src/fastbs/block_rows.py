@@ -7,10 +7,10 @@ upper. A subclass says what the couplings and the diagonal blocks are.
 import numpy as np
 
 from ._trace import Traced
-from .arguments import as_array, check_out, check_threads, overlaps_itself
+from .arguments import as_array, check_out, check_threads
 from .errors import ShapeError, SingularError
 from .parts import in_parts
-from .stack import TRIANGLES, check_entries, into, kernel_array, kernel_dtype, refuse_out, refuse_threads, same
+from .stack import TRIANGLES, check_entries, into, is_free, kernel_array, kernel_dtype, refuse_out, refuse_threads, same
 
 __all__ = ["BlockRows"]
 
@@ -64,8 +64,8 @@ class BlockRows:
         """``(j, k, O)`` of what row i has off the diagonal: an array that meets the block rows j to k - 1."""
         raise NotImplementedError
 
-    def diagonal(self):
-        """For every diagonal block a Stack of one, or None for the identity."""
+    def diagonal_block(self, i):
+        """A Stack of one, or None for the identity."""
         raise NotImplementedError
 
     def as_dtype(self, dtype):
@@ -99,17 +99,18 @@ class BlockRows:
         dtype = kernel_dtype(np.result_type(self.dtype, b.dtype), b, where)
         if out is not None:
             check_out(out, b.shape, dtype, where)
+        if out is None and solve and overwrite_b and is_free(b, dtype):
+            out = b
         if dtype.kind == "c" and self.dtype.kind != "c":  # the two parts are two columns
             real = dtype.char.lower()
-            parts = np.array(b, dtype, order="C").reshape(shape[0], -1 if b.size else 0).view(real)
+            parts = np.array(b, dtype, order="C", copy=None if out is b else True)
+            parts = parts.reshape(shape[0], -1 if b.size else 0).view(real)
             op = self.as_dtype(real)
             x = op._columns_in_place(parts, threads) if solve else op._product(parts)
-            return into(out, np.ascontiguousarray(x).view(dtype).reshape(b.shape))
+            return b if out is b and np.may_share_memory(x, b) else into(out, x.view(dtype).reshape(b.shape))
         op = self.as_dtype(dtype)
         if not solve:
             return into(out, op._product(b.reshape(shape).astype(dtype, copy=False)).reshape(b.shape))
-        if out is None and overwrite_b and b.dtype == dtype and b.flags.writeable and not overlaps_itself(b):
-            out = b
         x = np.array(kernel_array(b, where), dtype, order="K") if out is None else out
         if x is not b and out is not None:
             x[...] = b
@@ -172,13 +173,13 @@ class BlockRows:
         done = self.run(x, x)
         if done is not None:
             return done
-        diagonal = self.diagonal()
         for i in self._order():
             own = x[self.rows(i)]
             for j, k, O in self.couplings(i):
                 own -= O @ x[self.starts[j] : self.starts[k]]
-            if diagonal[i] is not None:
-                y = self._solve_block(diagonal[i], own, i, True)
+            D = self.diagonal_block(i)
+            if D is not None:
+                y = self._solve_block(D, own, i, True)
                 if y is not own:  # memory that kernels do not read
                     own[...] = y
         return x
@@ -196,21 +197,22 @@ class BlockRows:
         """The same as a new array; blocks or b are traced."""
         if self.conj:
             return np.conjugate(self.conjugated()._traced_solve(np.conjugate(b)))
-        diagonal, x = self.diagonal(), [None] * self.n
+        x = [None] * self.n
         for i in self._order():
             r = b[self.rows(i)]
             for j, k, O in self.couplings(i):
                 r = r - O @ np.concatenate(x[j:k])
-            x[i] = r if diagonal[i] is None else self._solve_block(diagonal[i], r, i, False)
+            D = self.diagonal_block(i)
+            x[i] = r if D is None else self._solve_block(D, r, i, False)
         return np.concatenate(x) if x else b
 
     def _product(self, X):
         if self.conj:
             return np.conjugate(self.conjugated()._product(np.conjugate(X)))
-        diagonal, parts = self.diagonal(), []
+        parts = []
         for i in range(self.n):
-            y = X[self.rows(i)]
-            y = y if diagonal[i] is None else self._block_product(i, diagonal[i], y)
+            y, D = X[self.rows(i)], self.diagonal_block(i)
+            y = y if D is None else self._block_product(i, D, y)
             for j, k, O in self.couplings(i):
                 y = y + O @ X[self.starts[j] : self.starts[k]]
             parts.append(y)
@@ -224,7 +226,8 @@ class BlockRows:
     def _kept(self, how):
         """The diagonal blocks `factorized` or `inverted`; errors name the block."""
         kept = []
-        for i, D in enumerate(self.diagonal()):
+        for i in range(self.n):
+            D = self.diagonal_block(i)
             try:
                 kept.append(None if D is None else getattr(D, how)())
             except SingularError as error:
@@ -234,7 +237,8 @@ class BlockRows:
     def logdet(self):
         """(sign, log |det A|)."""
         sign, log = self.dtype.type(1), self.dtype.type(0).real
-        for D in self.diagonal():
+        for i in range(self.n):
+            D = self.diagonal_block(i)
             if D is not None:
                 s, part = D.logdet()
                 sign, log = sign * s, log + part

@@ -64,7 +64,9 @@ class DenseStack(BlockRows):
 
     @property
     def T(self):
-        kept = None if self.kept is None and self.kind != "spd" else [D.T for D in self.diagonal()]
+        kept = None
+        if self.kept is not None or self.kind == "spd":
+            kept = [self.diagonal_block(i).T for i in range(self.n)]
         # the lower triangle of the transpose of a positive definite block is the upper one, which nobody promised
         kind = TRANSPOSED.get(self.kind, self.kind)
         return DenseStack(self.A.T, self.sizes, not self.upper, kind, self.where, self.conj, kept)
@@ -91,12 +93,10 @@ class DenseStack(BlockRows):
         if j < k:
             yield j, k, self.A[self.rows(i), self.starts[j] : self.starts[k]]
 
-    def diagonal(self):
+    def diagonal_block(self, i):
         if self.kind == "unit":
-            return [None] * self.n
-        if self.kept is not None:
-            return self.kept
-        return [Stack(self.block(i, i)[None], None, False, self.kind, self.where) for i in range(self.n)]
+            return None
+        return Stack(self.block(i, i)[None], None, False, self.kind, self.where) if self.kept is None else self.kept[i]
 
     def run(self, b, out=None, multiply=False):
         """The solution where the array is one triangle and kernels take b as it is; else None."""

@@ -112,8 +112,8 @@ class ListStack(BlockRows):
         if self.off is not None and 0 <= j < self.n:
             yield j, j + 1, self.off[at]
 
-    def diagonal(self):
-        return self.on
+    def diagonal_block(self, i):
+        return self.on[i]
 
     def _block_product(self, i, D, x):
         return D.multiply(x)

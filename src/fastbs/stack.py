@@ -195,14 +195,16 @@ class Stack:
         dtype = kernel_dtype(np.result_type(self.dtype, b.dtype), b, where)
         if out is not None:
             check_out(out, b.shape, dtype, where)
+        if out is None and overwrite_b and is_free(b, dtype):
+            out = b
         if dtype.kind == "c" and self.dtype.kind != "c":  # the two parts are two columns
             real = dtype.char.lower()
             parts = np.ascontiguousarray(b, dtype).reshape(core).view(real)
-            return into(out, self.as_dtype(real)._any(parts, threads, solve).view(dtype).reshape(b.shape))
+            own = solve and (out is b or (parts.flags.writeable and not np.may_share_memory(parts, b)))
+            x = self.as_dtype(real)._any(parts, threads, solve, parts if own else None)
+            return b if out is b and np.may_share_memory(x, b) else into(out, x.view(dtype).reshape(b.shape))
         kept = kernel_array(b, where).astype(dtype, copy=False)
         stack = self.as_dtype(dtype)
-        if overwrite_b and kept is b and out is None and b.flags.writeable and not overlaps_itself(b):
-            out = b
         if out is not None and (out is b or not np.may_share_memory(out, b)):
             x = stack._any(kept, threads, solve, out if out.shape == kept.shape else None)
             return x if x is out else into(out, x)
@@ -219,14 +221,14 @@ class Stack:
 
     def _in_threads(self, b, threads, out):
         """Systems, or else columns, in parts."""
+        is_in_place = out is b
         b = b.reshape(self.core_shape(b.shape))
-        x = out.reshape(b.shape)  # a view wherever there is one
+        x = b if is_in_place else out.reshape(b.shape)  # a view wherever there is one
 
         def part(own):
-            if self.batch:
-                self.systems(own).solve(b[own], x[own])
-            else:
-                self.solve(b[..., own], x[..., own])
+            A, own = (self.systems(own), own) if self.batch else (self, (..., own))
+            given = b[own]
+            A.solve(given, given if is_in_place else x[own])
 
         in_parts(part, b.shape[0 if self.batch else -1], 2 * b.size * self.m, threads)
         return out if np.may_share_memory(x, out) else into(out, x.reshape(out.shape))
@@ -435,6 +437,11 @@ def refuse_threads(threads, where):
         raise ValueError(
             f"{where}: threads must be 1 because traced values are solved with in one step; got threads={threads}"
         )
+
+
+def is_free(b, dtype):
+    """Whether a result of this dtype may be written to b, if its owner agrees."""
+    return b.dtype == dtype and b.flags.writeable and not overlaps_itself(b)
 
 
 def into(out, x):
