@@ -143,7 +143,7 @@ def same_node(a, b):
         return True
     return (
         a.function is not None
-        and a.function is b.function
+        and a.function == b.function  # methods of ufuncs are made anew
         and len(a.arguments) == len(b.arguments)
         and all(same_argument(x, y) for x, y in zip(a.arguments, b.arguments, strict=True))
         and same_programs(a.keywords, b.keywords)

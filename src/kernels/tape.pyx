@@ -381,6 +381,11 @@ cdef class Tape:
                 f"{getattr(function, '__name__', function)}: the result must be {out.shape} because it was when the "
                 f"program was compiled; got {np.shape(y)}, at {where}"
             )
+        if not np.can_cast(np.result_type(y), out.dtype, "same_kind"):  # as a real root that became a complex one
+            raise TypeError(
+                f"{getattr(function, '__name__', function)}: the result must be {out.dtype} because it was when the "
+                f"program was compiled; got {np.result_type(y)}, at {where}"
+            )
         out[...] = y
         return 0
 

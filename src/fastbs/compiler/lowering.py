@@ -348,7 +348,7 @@ class Lowering:
             self.copy(a, out)
         except NotLowerable:
             del self.code[mark:]
-            self.emit_call(CallCode(as_is, [a], {}, out, None))
+            self.emit_call(CallCode(converted, [a], {"dtype": out.dtype}, out, None))
 
     def convert(self, a, out):
         """out = a in another dtype, as a cluster of its own or by a call."""
@@ -361,7 +361,7 @@ class Lowering:
             code = cluster_code(self, cluster, lambda step: True)
             self.code.append(Instruction(CLUSTER, KERNEL_DTYPES[code.real], detail=code, cost=code.cost))
         else:
-            self.emit_call(CallCode(as_is, [a], {}, out, None))
+            self.emit_call(CallCode(converted, [a], {"dtype": out.dtype}, out, None))
 
     def materialized(self, a, dtype=None):
         """A contiguous copy, its conjugate taken."""
@@ -488,6 +488,6 @@ def captured(value):
     return value
 
 
-def as_is(x):
-    """x, for a call that only converts."""
-    return x
+def converted(x, dtype):
+    """x in a dtype, for a call that does nothing else."""
+    return np.asarray(x, dtype)

@@ -219,7 +219,7 @@ def same_programs(a, b, number=None, number_again=None):
         return (
             len(a.steps) == len(b.steps)
             and all(
-                x.function is y.function and same(x.arguments, y.arguments) and same(x.keywords, y.keywords)
+                x.function == y.function and same(x.arguments, y.arguments) and same(x.keywords, y.keywords)
                 for x, y in zip(a.steps, b.steps, strict=True)
             )
             and same(a.outputs, b.outputs)

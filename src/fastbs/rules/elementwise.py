@@ -246,8 +246,8 @@ primitive(
 
 
 def cast(x, dtype):
-    """x.astype(dtype), also of NumPy's numbers."""
-    return x.astype(dtype)
+    """x.astype(dtype), also of numbers."""
+    return x.astype(dtype) if hasattr(x, "astype") else np.dtype(dtype).type(x)
 
 
 def cast_rule(y, x, dtype):

@@ -673,7 +673,8 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
 @composite(np.geomspace)
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     start, stop = as_array(start).astype(float), as_array(stop).astype(float)
-    y = np.sign(start) * np.logspace(np.log10(np.abs(start)), np.log10(np.abs(stop)), num=num, endpoint=endpoint)
+    sign = np.where(np.sign(start) == np.sign(stop), np.sign(start), math.nan)  # there is no way through zero
+    y = sign * np.logspace(np.log10(np.abs(start)), np.log10(np.abs(stop)), num=num, endpoint=endpoint)
     if num > 0:
         y[0, ...] = start
     if num > 1 and endpoint:
