@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fastbs as fb
+from fastbs.compiler.clusters import with_products
 from fastbs.compiler.elementwise import FUNCTIONS, MICRO_OPS
 from fastbs.compiler.numbers import lines_of_numbers, with_more_products
 from test_compiled import agree
@@ -18,6 +19,7 @@ MEANING = {
     "muladd": lambda x, y, z: x * y + z,
     "mulsub": lambda x, y, z: x * y - z,
     "submul": lambda x, y, z: z - x * y,
+    "times submul": lambda x, y, z, w: w * (z - x * y),
     "times3": lambda x, y, z: x * y * z,
     "products add": lambda x, y, z, w: x * y + z * w,
     "products sub": lambda x, y, z, w: x * y - z * w,
@@ -59,13 +61,13 @@ def test_random_programs(seed):
     operations = []
     for r in range(LEAVES, LEAVES + 12):
         name = names[rng.integers(len(names))] if rng.random() < 0.6 else "times"
-        count = {"tanh": 1, "neg": 1}.get(name, 3 if name in ("muladd", "mulsub", "submul") else 2)
+        count = MEANING[name].__code__.co_argcount
         # mostly of the last results, as programs are
         arguments = [int(max(r - 1 - rng.geometric(0.5) + 1, 0)) for _ in range(count)]
         operations.append((name, r, tuple(arguments)))
     values = dict(enumerate(rng.integers(LARGEST, size=LEAVES).tolist()))
     expected, kept = computed(operations, values), {LEAVES + 11, LEAVES + 6}
-    longer = with_more_products(operations, kept)
+    longer = with_more_products(with_products(operations, kept), kept)
     assert len(longer) <= len(operations)
     lines = lines_of_numbers(longer, {r: r for r in range(LEAVES + 12)})
     for found in (computed(longer, values), computed(unpacked(lines), values)):

@@ -23,6 +23,7 @@ enum fb_micro_opcode {
     FB_MAX, FB_MIN,                     /* NaN if an argument is */
     FB_FMAX, FB_FMIN,                   /* the other one if an argument is NaN */
     FB_MULADD, FB_MULSUB, FB_SUBMUL,    /* a b + c, a b - c, c - a b */
+    FB_TIMES_SUBMUL,                    /* e (c - a b): what the derivatives of tanh and sigmoid multiply with */
     FB_LT, FB_LE, FB_GT, FB_GE, FB_EQ, FB_NE, /* truth values are 0 and 1 */
     FB_AND, FB_OR, FB_XOR, FB_NOT,
     FB_WHERE,                           /* a ? b : c */
@@ -34,7 +35,7 @@ enum fb_micro_opcode {
     FB_PRODUCTS_ADD, FB_PRODUCTS_SUB,   /* x y + z w, x y - z w */
     /* The same as above with the result of the operation before in the place of one argument. */
     FB_TIMES_LAST, FB_ADD_LAST, FB_SUB_LAST, FB_SUB_LAST_FROM,
-    FB_MULADD_LAST, FB_MULADD_TO_LAST, FB_MULSUB_LAST, FB_MULSUB_LAST_FROM, FB_SUBMUL_LAST, FB_SUBMUL_FROM_LAST,
+    FB_MULADD_LAST, FB_MULADD_TO_LAST, FB_MULSUB_LAST, FB_MULSUB_LAST_FROM, FB_SUBMUL_LAST, FB_SUBMUL_FROM_LAST, FB_TIMES_SUBMUL_LAST,
     FB_OVER_LAST, FB_LAST_OVER, FB_NEG_LAST,
     FB_OF_LAST,                         /* the function a */
     FB_TIMES3_LAST, FB_PRODUCTS_ADD_LAST, FB_PRODUCTS_SUB_LAST, FB_PRODUCTS_SUB_LAST_FROM,

@@ -4,16 +4,16 @@
  * read after the store's register was written. Stores do not overlap each other.
  */
 
-/* d = op(a, b, c) on n elements */
-static void NAME(micro)(int op, int64_t n, const REAL *a, const REAL *b, const REAL *c, REAL *d)
+/* d = op(a, b, c, e) on n elements */
+static void NAME(micro)(int op, int64_t n, const REAL *a, const REAL *b, const REAL *c, const REAL *e, REAL *d)
 {
     switch (op) {
 #define LOOP(code, expression)                            \
     case code:                                            \
         NO_DEPENDENCE                                     \
         for (int64_t i = 0; i < n; i++) {                 \
-            const REAL x = a[i], y = b[i], z = c[i];      \
-            (void)y, (void)z;                             \
+            const REAL x = a[i], y = b[i], z = c[i], w = e[i]; \
+            (void)y, (void)z, (void)w;                    \
             d[i] = (REAL)(expression);                    \
         }                                                 \
         break;
@@ -177,7 +177,7 @@ INLINE void NAME(cluster_tile)(const fb_cluster *t, char *const *at, REAL *const
         if (!a->fixed)
             NAME(load)(a->type, m, n, *at, a->strides[NAME(rows_axis)], a->strides[NAME(columns_axis)], reg[a->reg]);
     for (const fb_micro *op = t->ops, *end = op + t->n_ops; op < end; op++)
-        NAME(micro)(op->op, m * n, reg[op->a], reg[op->b], reg[op->c], reg[op->d]);
+        NAME(micro)(op->op, m * n, reg[op->a], reg[op->b], reg[op->c], reg[op->e], reg[op->d]);
     for (const fb_access *end = a + t->n_stores; a < end; a++, at++) {
         const int64_t rs = a->strides[NAME(rows_axis)], cs = a->strides[NAME(columns_axis)];
         if (a->kind == FB_STORE)

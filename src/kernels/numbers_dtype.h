@@ -9,7 +9,7 @@ INLINE REAL NAME(modulo)(REAL x, REAL y)
     return LIBM(copysign)((REAL)0, y);
 }
 
-/* Every micro operation on one element: x, y, z are those of a, b, c. */
+/* Every micro operation on one element: x, y, z, w are those of a, b, c, e. */
 #define MICRO_OPERATIONS(X)                                    \
     X(FB_MOVE, x)                                              \
     X(FB_ADD, x + y)                                           \
@@ -26,6 +26,7 @@ INLINE REAL NAME(modulo)(REAL x, REAL y)
     X(FB_MULADD, x *y + z)                                     \
     X(FB_MULSUB, x *y - z)                                     \
     X(FB_SUBMUL, z - x * y)                                    \
+    X(FB_TIMES_SUBMUL, w *(z - x * y))                         \
     X(FB_LT, (REAL)(x < y))                                    \
     X(FB_LE, (REAL)(x <= y))                                   \
     X(FB_GT, (REAL)(x > y))                                    \
@@ -52,7 +53,7 @@ INLINE REAL NAME(modulo)(REAL x, REAL y)
     X(FB_FMOD, LIBM(fmod)(x, y))                               \
     X(FB_REMAINDER, NAME(modulo)(x, y))
 
-/* Of numbers alone: w is that of e, `last` the result of the operation before, which need not come back from memory. */
+/* Of numbers alone: `last` is the result of the operation before, which need not come back from memory. */
 #define NUMBER_OPERATIONS(X)                   \
     X(FB_TIMES3, x *y *z)                      \
     X(FB_PRODUCTS_ADD, x *y + z * w)           \
@@ -67,6 +68,7 @@ INLINE REAL NAME(modulo)(REAL x, REAL y)
     X(FB_MULSUB_LAST_FROM, x *y - last)        \
     X(FB_SUBMUL_LAST, z - last * y)            \
     X(FB_SUBMUL_FROM_LAST, last - x * y)       \
+    X(FB_TIMES_SUBMUL_LAST, last *(z - x * y)) \
     X(FB_OVER_LAST, x / last)                  \
     X(FB_LAST_OVER, last / y)                  \
     X(FB_NEG_LAST, -last)                      \

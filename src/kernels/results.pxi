@@ -123,8 +123,9 @@ cdef class Results:
             return False
         for i in range(self.count):
             layout = &self.layouts[i]
-            if layout.ndim > 0 and not fb_is_free(PyList_GET_ITEM(kept, i), PyList_GET_ITEM(self.dtypes, i), layout.ndim,
-                                                  layout.shape, block):
+            if layout.ndim == 0:
+                continue
+            if not fb_is_free(PyList_GET_ITEM(kept, i), PyList_GET_ITEM(self.dtypes, i), layout.ndim, layout.shape, block):
                 return False
         return True
 

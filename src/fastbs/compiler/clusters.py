@@ -214,7 +214,7 @@ def in_loops(space, accesses):
 
 
 def with_products(operations, kept):
-    """Products that are only added to something become one operation with the sum."""
+    """Products that are only added to something become one operation with the sum, and so do products with z - x y."""
     uses = {}
     for _, _, arguments in operations:
         for a in arguments:
@@ -222,13 +222,21 @@ def with_products(operations, kept):
     products = {
         r: arguments for name, r, arguments in operations if name == "times" and uses.get(r) == 1 and r not in kept
     }
-    taken, result = set(), []
+    taken, result, differences = set(), [], {}
     for name, register, arguments in operations:
         for k in (0, 1):
             if (name, k) in PRODUCTS and arguments[k] in products and arguments[0] != arguments[1]:
                 taken.add(arguments[k])
                 name, arguments = PRODUCTS[name, k], (*products[arguments[k]], arguments[1 - k])
                 break
+        if name == "times":
+            k = next((k for k in (0, 1) if arguments[k] in differences), None)
+            if k is not None and arguments[0] != arguments[1]:
+                taken.add(arguments[k])
+                products.pop(register, None)
+                name, arguments = "times submul", (*differences[arguments[k]], arguments[1 - k])
+        if name == "submul" and uses.get(register) == 1 and register not in kept:
+            differences[register] = arguments
         result.append((name, register, arguments))
     return [line for line in result if line[1] not in taken]
 

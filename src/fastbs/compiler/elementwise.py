@@ -18,8 +18,9 @@ FUNCTIONS = [
 ]  # fmt: skip
 OPERATIONS = [
     "move", "add", "sub", "times", "over", "neg", "abs", "sign", "max", "min", "fmax", "fmin", "muladd", "mulsub",
-    "submul", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "xor", "not", "where", "isnan", "isinf", "isfinite",
-    "signbit", "floor", "ceil", "rint", "trunc", "pow", "atan2", "hypot", "copysign", "fmod", "remainder",
+    "submul", "times submul", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "xor", "not", "where", "isnan",
+    "isinf", "isfinite", "signbit", "floor", "ceil", "rint", "trunc", "pow", "atan2", "hypot", "copysign", "fmod",
+    "remainder",
 ]  # fmt: skip
 OF_LAST = "function of the result before"
 # Of programs of numbers alone: x y z, x y + z w, x y - z w, and the same with the result of the operation before as one
@@ -27,7 +28,7 @@ OF_LAST = "function of the result before"
 NUMBER_OPERATIONS = [
     "times3", "products add", "products sub",
     ("times", 0), ("add", 0), ("sub", 0), ("sub", 1), ("muladd", 0), ("muladd", 2), ("mulsub", 0), ("mulsub", 2),
-    ("submul", 0), ("submul", 2), ("over", 1), ("over", 0), ("neg", 0), OF_LAST,
+    ("submul", 0), ("submul", 2), ("times submul", 3), ("over", 1), ("over", 0), ("neg", 0), OF_LAST,
     ("times3", 0), ("products add", 0), ("products sub", 0), ("products sub", 2),
 ]  # fmt: skip
 MICRO_OPS = {name: i for i, name in enumerate([*FUNCTIONS, *OPERATIONS, *NUMBER_OPERATIONS])}
