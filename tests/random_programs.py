@@ -9,7 +9,9 @@ import itertools
 import numpy as np
 import optree
 
+import fastbs as fb
 import rule_cases
+from fastbs.scipy.special import logsumexp
 
 SHAPES = ((3, 4), (4, 3), (1, 4), (3, 1), (4,), ())
 SQUARE_TOO = (*SHAPES, (3, 3), (2, 3), (2, 4), (3,))
@@ -110,6 +112,85 @@ SHAPED = (
     lambda x: x[None], lambda x: np.stack([x, -x]), lambda x: np.min(x), lambda x: np.var(x, axis=0),
 )  # fmt: skip
 LINES = {1: (*UNARY, *SHAPED), 2: BINARY}
+
+
+# Lines whose order, masks, branches and loops depend on values, for compiled programs
+
+
+def choose(x):
+    return fb.cond(np.sum(x) > 0, lambda x: np.sin(x) + np.max(x), lambda x: x * x, x)
+
+
+def choose_result(x, y):
+    return fb.cond(x.ravel()[0] > y.ravel()[0], lambda x, y: np.sum(x) * y, lambda x, y: y - np.min(x), x, y)
+
+
+def loop(x):
+    return fb.scan(lambda s, r: (0.5 * s + np.tanh(r), s * r), np.zeros_like(x[0]), x)
+
+
+def loop_back_and_forth(x, y):
+    last, ys = fb.scan(lambda s, r: (np.tanh(s + np.mean(y) * r), np.max(s) - r), x[0], x)
+    return fb.scan(lambda s, r: (s * np.cos(r), np.where(r > 0, s, r)), last, ys[::-1])
+
+
+def loop_of_choices(x):
+    return fb.scan(lambda s, r: (fb.cond(np.sum(r) > np.sum(s), np.sin, np.cos, s), np.argmax(r) * s), x[0], x)
+
+
+def loop_of_numbers(x):
+    return fb.scan(lambda s, r: (np.where(r > s, np.sin(s), s * r), s), 0.3, x.ravel())
+
+
+def loop_of_loops(x):
+    return fb.scan(lambda s, r: (fb.scan(lambda t, q: (0.5 * t + q * s, None), s, r)[0], None), x.ravel()[0], x)[0]
+
+
+def gain(x):
+    """A well-conditioned matrix."""
+    return np.eye(x.shape[-2]) + 0.1 * x @ x.mT
+
+
+def one_hot(x):
+    return x * (np.arange(x.shape[-1]) == np.argmax(x, axis=-1)[..., None])
+
+
+def scattered(x, y):
+    z = np.zeros(4) + 0.0 * np.sum(x)
+    np.add.at(z, np.mod(np.argsort(y.ravel())[:3], 4), x.ravel()[:3])
+    return z
+
+
+VALUED = {
+    1: (
+        choose, loop, loop_of_choices, loop_of_numbers, loop_of_loops, one_hot,
+        lambda x: np.take_along_axis(x, np.argsort(-x, axis=-1), -1), lambda x: x.ravel()[np.argmax(x)],
+        lambda x: x[np.argmin(x, axis=0)], lambda x: x[np.mod(np.floor(3 * x[0]).astype(int), len(x))],
+        lambda x: np.count_nonzero(x > 0.1) * x, lambda x: np.any(x > 1) * x + np.all(x < 1), np.median,
+        lambda x: np.quantile(x, 0.3, axis=0), lambda x: np.partition(x, 1, axis=0), lambda x: np.cumprod(x, axis=-1),
+        lambda x: np.select([x > 0.5, x < -0.5], [x * x, np.sin(x)], 0.1), lambda x: np.diff(x, axis=0),
+        lambda x: np.prod(x, axis=-1), lambda x: np.linalg.solve(gain(x), x), lambda x: np.linalg.cholesky(gain(x)),
+        lambda x: np.linalg.inv(gain(x)), lambda x: np.linalg.slogdet(gain(x))[1], lambda x: np.linalg.norm(x, axis=-1),
+        lambda x: np.matmul(x[..., None, :], x[..., :, None]), lambda x: np.einsum("...ij,...kj->...ik", x, x),
+        lambda x: np.exp(x - np.max(x, axis=-1, keepdims=True)),
+        lambda x: logsumexp(np.atleast_1d(x), axis=0), lambda x: x.sum((0, 1)), lambda x: np.ptp(x, 0),
+        lambda x: np.tril(x) + np.triu(x, 1).mT, lambda x: np.roll(x, 1, -1), lambda x: np.repeat(x, 2, axis=0),
+        lambda x: np.pad(x, 1), lambda x: np.where(x == np.max(x), 1.0, x), lambda x: np.rint(x) * x, lambda x: x % 0.7,
+        lambda x: np.broadcast_to(x, (2, *x.shape)), lambda x: np.mean(x, axis=0, keepdims=True),
+        lambda x: x.ravel()[::2], lambda x: x.astype(np.float32).astype(float),
+        lambda x: np.searchsorted(np.sort(x.ravel()), 0.1) * x,
+        lambda x: np.std(x, axis=-1), lambda x: np.interp(x, [-1.0, 0.0, 1.0], [0.2, -0.3, 0.5]),
+    ),
+    2: (
+        choose_result, loop_back_and_forth, scattered, lambda x, y: np.stack([x, 2 * x]) @ y, np.outer,
+        lambda x, y: np.tensordot(x, y, 1), lambda x, y: np.linalg.solve(gain(x), y), lambda x, y: x @ y.mT, np.fmax,
+        lambda x, y: np.where(np.mean(x, axis=0) > 0, x, y), lambda x, y: np.concatenate([x, y]), np.copysign,
+        lambda x, y: y[np.argsort(x.ravel())[: len(y)] % len(y)], lambda x, y: np.logical_xor(x > 0, y > 0) * x,
+        lambda x, y: np.einsum("ij,kj->ik", x, y), lambda x, y: np.clip(x, np.min(y), np.max(y)), np.kron,
+        lambda x, y: np.choose((x > 0).astype(int), [x, y]), lambda x, y: np.sum(x * y, axis=-1) / (1 + np.sum(y * y)),
+    ),
+}  # fmt: skip
+COMPILED = {count: (*LINES[count], *VALUED[count]) for count in LINES}
 
 
 # Lines with branches on values, and in place

@@ -49,8 +49,8 @@ class Report:
     def __init__(self, lowering, arena):
         code = list(walk(lowering.code))
         self.instructions = len(code)
-        self.flops = sum(line.cost for line in lowering.code if line.opcode != CALL)
-        self.traffic = traffic(lowering.code)
+        self.flops = total(lowering.code, work)
+        self.traffic = total(lowering.code, moved)
         self.arena = arena
         self.constants = sum(kept.nbytes for _, kept in lowering.buffers["constant"])
         self.calls = [line.detail for line in code if line.opcode == CALL]
@@ -68,9 +68,23 @@ class Report:
         return "\n".join([*lines, *(f"  {line}" for line in self.lines)])
 
 
-def traffic(code):
-    """Bytes that instructions read and write."""
-    return sum(map(moved, code))
+def total(code, amount):
+    """The sum of ``amount(line)`` over instructions, those inside of loops as often as these run them."""
+    result = 0
+    for line in code:
+        if line.opcode != LOOP:
+            result += amount(line)
+            continue
+        entries = line.detail.entries
+        for i, body in enumerate(line.detail.bodies):
+            times = body.length if entries is None else int(np.count_nonzero(entries[:, 0] == i))
+            result += times * total(body.code, amount)
+    return result
+
+
+def work(line):
+    """The flops of one instruction."""
+    return 0 if line.opcode == CALL else line.cost
 
 
 def moved(line):
@@ -78,13 +92,6 @@ def moved(line):
     detail = line.detail
     if line.opcode == PARALLEL:
         return 0
-    if line.opcode == LOOP:
-        entries = detail.entries
-        times = [
-            body.length if entries is None else np.count_nonzero(entries[:, 0] == i)
-            for i, body in enumerate(detail.bodies)
-        ]
-        return int(sum(n * traffic(body.code) for n, body in zip(times, detail.bodies, strict=True)))
     if line.opcode == CLUSTER:
         return sum(elements(detail.shape, a.strides) * a.view.dtype.itemsize for a in detail.accesses if a.view)
     if line.opcode == RECURRENCE:
