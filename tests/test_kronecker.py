@@ -166,17 +166,22 @@ def mode_by_mode(factors, X):
     return X
 
 
+def numbers(rng, shape, dtype):
+    x = rng.standard_normal(shape)
+    return (x + 1j * rng.standard_normal(shape) if dtype.kind == "c" else x).astype(dtype)
+
+
 def check_random_chains(count, seed):
     rng = np.random.default_rng(seed)
     for _ in range(count):
         k = int(rng.integers(3, 7))
-        dtype = rng.choice([np.float32, np.float64])
+        dtype = np.dtype(rng.choice(list("fdFD")))
         sides = rng.integers(1, {3: 70, 4: 14, 5: 9, 6: 5}[k], (k, 2)) if rng.random() < 0.8 else np.full((k, 2), 4)
-        factors = [rng.standard_normal(side).astype(dtype) for side in sides]
+        factors = [numbers(rng, side, dtype) for side in sides]
         factors = [[F, np.asfortranarray(F), np.repeat(F, 2, axis=1)[:, ::2]][rng.integers(3)] for F in factors]
         op = fb.Kronecker(*factors)
         stack = tuple(rng.integers(1, 4, rng.integers(0, 3)))
-        X = rng.standard_normal((*stack, *op.shape_in)).astype(dtype)
+        X = numbers(rng, (*stack, *op.shape_in), dtype)
         turned = [*range(len(stack)), *range(X.ndim - 1, len(stack) - 1, -1)]
         X = [X, np.ascontiguousarray(X.transpose(turned)).transpose(turned), np.repeat(X, 2, axis=-1)[..., ::2]][
             rng.integers(3)
@@ -184,9 +189,12 @@ def check_random_chains(count, seed):
         kept = X.copy()
         Y = op @ X
         assert Y.dtype == dtype
-        expected = mode_by_mode([F.astype(float) for F in factors], X)
-        assert_allclose(Y, expected, rtol=0, atol=(1e-4 if dtype == np.float32 else 1e-13) * (1 + abs(expected).max()))
+        expected = mode_by_mode([F.astype(np.result_type(F, float)) for F in factors], X)
+        assert_allclose(Y, expected, rtol=0, atol=(1e-4 if dtype.char in "fF" else 1e-13) * (1 + abs(expected).max()))
         assert_allclose(X, kept, rtol=0, atol=0)
+        expected = mode_by_mode([F.conj().T.astype(np.result_type(F, float)) for F in factors], Y)
+        assert_allclose(op.H @ Y, expected, rtol=1e-3 if dtype.char in "fF" else 1e-10,
+                        atol=(1e-4 if dtype.char in "fF" else 1e-13) * (1 + abs(expected).max()))  # fmt: skip
 
 
 def test_chains_equal_the_definition():
@@ -198,12 +206,13 @@ def test_many_chains_equal_the_definition():
     check_random_chains(2000, 2)
 
 
+@pytest.mark.parametrize("dtype", "dD")
 @pytest.mark.parametrize("side", [48, 66, 80])
-def test_chains_of_large_factors_go_through_blas(side):
-    factors = [rng.normal(size=s) for s in ((side, 70), (3, 4), (70, side))]
+def test_chains_of_large_factors_go_through_blas(side, dtype):
+    factors = [numbers(rng, s, np.dtype(dtype)) for s in ((side, 70), (3, 4), (70, side))]
     factors[2] = np.asfortranarray(factors[2])
     op = fb.Kronecker(*factors)
-    X = rng.normal(size=op.shape_in)
+    X = numbers(rng, op.shape_in, np.dtype(dtype))
     assert_allclose(op @ X, mode_by_mode(factors, X), rtol=1e-12, atol=1e-10)
 
 

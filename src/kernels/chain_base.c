@@ -3,7 +3,7 @@
 #define TABLE fb_chains_base
 #include "chain_impl.h"
 
-#define SLAB 4096 /* elements: one fills the first level cache, and three hardly the second */
+#define SLAB 4096 /* numbers: one fills the first level cache, and three hardly the second */
 #define SMALL 16  /* sides of factors that are joined */
 
 /* c = a x b, row-major */
@@ -13,19 +13,25 @@
         for (int64_t i = 0; i < a->m; i++)                                                                             \
             for (int64_t k = 0; k < b->m; k++)                                                                         \
                 for (int64_t j = 0; j < a->n; j++) {                                                                   \
-                    const REAL e = ((const REAL *)a->a)[i * a->rs + j * a->cs];                                        \
+                    const REAL *e = (const REAL *)a->a + i * a->rs + j * unit * a->cs;                                 \
                     const REAL *row = (const REAL *)b->a + k * b->rs;                                                  \
-                    for (int64_t l = 0; l < b->n; l++) *to++ = e * row[l * b->cs];                                     \
+                    for (int64_t l = 0; l < b->n; l++, row += unit * b->cs)                                            \
+                        if (pairs) {                                                                                 \
+                            *to++ = e[0] * row[0] - e[1] * row[1];                                                     \
+                            *to++ = e[0] * row[1] + e[1] * row[0];                                                     \
+                        } else                                                                                         \
+                            *to++ = e[0] * row[0];                                                                     \
                 }                                                                                                      \
     } while (0)
 
-static void join(int real, const fb_mode *a, const fb_mode *b, fb_mode *c, void *joined)
+static void join(int real, int pairs, const fb_mode *a, const fb_mode *b, fb_mode *c, void *joined)
 {
+    const int64_t unit = pairs ? 2 : 1;
     if (real == FB_CHAIN_FLOAT32)
         JOIN(float);
     else
         JOIN(double);
-    *c = (fb_mode){a->m * b->m, a->n * b->n, a->n * b->n, 1, joined};
+    *c = (fb_mode){a->m * b->m, a->n * b->n, unit * a->n * b->n, 1, joined};
 }
 
 /* Whether mode a before mode b costs less: with sizes (m, n) if 1/m_a - 1/n_a > 1/m_b - 1/n_b, else the later axis */
@@ -37,13 +43,14 @@ static int goes_before(const fb_mode *a, const fb_mode *b)
 void fb_plan_chain(int real, fb_chain *chain, void *joined)
 {
     int count = 0;
-    const size_t size = real == FB_CHAIN_FLOAT32 ? 4 : 8;
+    const int64_t unit = chain->pairs ? 2 : 1; /* numbers of an element */
+    const size_t size = (real == FB_CHAIN_FLOAT32 ? 4 : 8) * unit;
     /* from the last axis on, so that what is behind the others becomes wide; then back to the front */
     fb_mode *mode = chain->mode, joint;
     int first = chain->modes;
     for (int a = chain->modes - 1; a >= 0; a--) {
         if (first < chain->modes && mode[a].m * mode[first].m <= SMALL && mode[a].n * mode[first].n <= SMALL) {
-            join(real, mode + a, mode + first, &joint, (char *)joined + a * FB_JOINED * size);
+            join(real, chain->pairs, mode + a, mode + first, &joint, (char *)joined + a * FB_JOINED * size);
             mode[first] = joint;
         } else
             mode[--first] = mode[a];
@@ -63,7 +70,7 @@ void fb_plan_chain(int real, fb_chain *chain, void *joined)
     for (int a = 0; a < count; a++) {
         dims[a] = chain->mode[a].n;
         total *= dims[a];
-        const int64_t panel = chain->mode[a].m + chain->mode[a].n + 2; /* lines are copied past the end */
+        const int64_t panel = chain->mode[a].m + unit * chain->mode[a].n + 2; /* lines are copied past the end */
         chain->panel = panel > chain->panel ? panel : chain->panel;
     }
     chain->inside = chain->from = 0;
@@ -86,12 +93,13 @@ void fb_plan_chain(int real, fb_chain *chain, void *joined)
             for (int64_t a = from; a < count; a++) slab *= now[a];
             widest = slab > widest ? slab : widest;
         }
-        if (t > 0 && from > 0 && widest <= SLAB) {
+        if (t > 0 && from > 0 && unit * widest <= SLAB) {
             chain->inside = t + 1;
             chain->from = (int)from;
-            chain->slab = widest;
+            chain->slab = unit * widest;
         }
     }
+    chain->largest *= unit;
 }
 
 int64_t fb_chain_workspace(const fb_chain *chain)

@@ -80,44 +80,60 @@ static void NAME(last_mode)(const fb_mode *mode, int64_t before, const REAL *x, 
     }
 }
 
+/* i x of a line of x */
+INLINE void NAME(turn)(const REAL *x, REAL *ix)
+{
+    for (int64_t c = 0; c < COLUMNS; c += 2) {
+        ix[c] = -x[c + 1];
+        ix[c + 1] = x[c];
+    }
+}
+
 /* y (before, m, after) = sum over n of A x (before, n, after): a panel is COLUMNS columns of one x[p], the last one
  * overlapping the one before */
-static void NAME(wide_mode)(const fb_mode *mode, int64_t before, int64_t after, const REAL *x, REAL *y, REAL *packed)
+static void NAME(wide_mode)(const fb_mode *mode, int pairs, int64_t before, int64_t after, const REAL *x, REAL *y,
+                            REAL *packed)
 {
-    const int64_t m = mode->m, n = mode->n;
+    const int64_t m = mode->m, n = mode->n, line = pairs ? 2 * COLUMNS : COLUMNS;
     /* lines a multiple of 2 KB apart fall into few sets of the cache */
-    const int pack = n > 4 && after * sizeof(REAL) % 2048 == 0;
+    const int pack = pairs || (n > 4 && after * sizeof(REAL) % 2048 == 0);
     for (int64_t p = 0; p < before; p++, x += n * after, y += m * after)
         for (int64_t j = 0; j < after; j += COLUMNS) {
             const int64_t q = j + COLUMNS > after ? after - COLUMNS : j;
             if (pack) {
-                for (int64_t k = 0; k < n; k++) memcpy(packed + k * COLUMNS, x + q + k * after, 64);
-                NAME(panel)(m, n, mode->a, mode->rs, mode->cs, packed, COLUMNS, y + q, after);
+                for (int64_t k = 0; k < n; k++) memcpy(packed + k * line, x + q + k * after, 64);
+                for (int64_t k = 0; pairs && k < n; k++) NAME(turn)(packed + k * line, packed + k * line + COLUMNS);
+                NAME(panel)(m, pairs ? 2 * n : n, mode->a, mode->rs, mode->cs, packed, COLUMNS, y + q, after);
             } else
                 NAME(panel)(m, n, mode->a, mode->rs, mode->cs, x + q, after, y + q, after);
         }
 }
 
 /* The same with fewer columns: a panel is those of several x[p] */
-static void NAME(narrow_mode)(const fb_mode *mode, int64_t before, int64_t after, const REAL *x, REAL *y, REAL *packed)
+static void NAME(narrow_mode)(const fb_mode *mode, int pairs, int64_t before, int64_t after, const REAL *x, REAL *y,
+                              REAL *packed)
 {
     const int64_t m = mode->m, n = mode->n, size_x = n * after, size_y = m * after;
-    REAL *part = packed + (n + 1) * COLUMNS;
+    const int64_t lines = pairs ? 2 * n : n, line = pairs ? 2 * COLUMNS : COLUMNS;
+    REAL *part = packed + (lines + 1) * COLUMNS;
     const REAL *end_x = x + before * size_x, *end_y = y + before * size_y;
-    memset(packed, 0, n * 64);
+    memset(packed, 0, lines * 64);
     const int64_t most = COLUMNS / after;
     for (int64_t p = 0; p < before; p += most) {
         const int64_t group = before - p < most ? before - p : most;
-        for (int64_t k = 0; k < n; k++)
+        for (int64_t k = 0; k < n; k++) {
             for (int64_t g = 0; g < group; g++) {
                 const REAL *from = x + (p + g) * size_x + k * after;
-                REAL *to = packed + k * COLUMNS + g * after;
+                REAL *to = packed + k * line + g * after;
                 if (from <= end_x - COLUMNS) /* a whole line at once; the next one is written over what is too much */
                     memcpy(to, from, 64);
                 else
                     for (int64_t c = 0; c < after; c++) to[c] = from[c];
             }
-        NAME(panel)(m, n, mode->a, mode->rs, mode->cs, packed, COLUMNS, part, COLUMNS);
+            if (pairs)
+                NAME(turn)(packed + k * line, packed + k * line + COLUMNS);
+        }
+        NAME(panel)(m, lines, mode->a, mode->rs, mode->cs, packed, COLUMNS, part, COLUMNS);
         for (int64_t g = 0; g < group; g++) {
             REAL *z = y + (p + g) * size_y;
             for (int64_t i = 0; i < m; i++)
@@ -130,19 +146,20 @@ static void NAME(narrow_mode)(const fb_mode *mode, int64_t before, int64_t after
 }
 
 /* The same by BLAS, whose matrices are our transposed ones */
-static void NAME(gemm_mode)(fb_gemm gemm, const fb_mode *mode, int64_t before, int64_t after, const REAL *x, REAL *y)
+static void NAME(gemm_mode)(fb_gemm gemm, const fb_mode *mode, int pairs, int64_t before, int64_t after,
+                            const REAL *x, REAL *y)
 {
-    int m = (int)mode->m, n = (int)mode->n, p = (int)before, q = (int)after;
+    int m = (int)mode->m, n = (int)mode->n, p = (int)before, q = (int)(pairs ? after / 2 : after);
     const int by_rows = mode->cs == 1;
-    int ld = (int)(by_rows ? mode->rs : mode->cs);
-    REAL one = 1, zero = 0;
-    if (after == 1) { /* Y^T = A X^T */
-        gemm(by_rows ? "T" : "N", "N", &m, &p, &n, &one, (void *)mode->a, &ld, (void *)x, &n, &zero, y, &m);
+    int ld = (int)((by_rows ? mode->rs : mode->cs) / (pairs ? 2 : 1));
+    REAL one[2] = {1, 0}, zero[2] = {0, 0};
+    if (q == 1) { /* Y^T = A X^T */
+        gemm(by_rows ? "T" : "N", "N", &m, &p, &n, one, (void *)mode->a, &ld, (void *)x, &n, zero, y, &m);
         return;
     }
     for (int64_t i = 0; i < before; i++) /* Y^T = X^T A^T */
-        gemm("N", by_rows ? "N" : "T", &q, &m, &n, &one, (void *)(x + i * mode->n * after), &q, (void *)mode->a, &ld,
-             &zero, y + i * mode->m * after, &q);
+        gemm("N", by_rows ? "N" : "T", &q, &m, &n, one, (void *)(x + i * mode->n * after), &q, (void *)mode->a, &ld,
+             zero, y + i * mode->m * after, &q);
 }
 
 static int NAME(is_large)(const fb_mode *mode, int64_t before, int64_t after)
@@ -161,17 +178,17 @@ static void NAME(modes)(const fb_chain *chain, const int *order, int count, int 
         const int axis = order[t];
         const fb_mode *mode = chain->mode + axis;
         REAL *target = t == count - 1 ? y : t % 2 ? second : first;
-        int64_t before = 1, after = 1;
+        int64_t before = 1, after = chain->pairs ? 2 : 1;
         for (int a = from; a < axis; a++) before *= dims[a];
         for (int a = axis + 1; a < chain->modes; a++) after *= dims[a];
         if (NAME(is_large)(mode, before, after))
-            NAME(gemm_mode)(chain->gemm, mode, before, after, x, target);
+            NAME(gemm_mode)(chain->gemm, mode, chain->pairs, before, after, x, target);
         else if (after == 1)
             NAME(last_mode)(mode, before, x, target, packed);
         else if (after < COLUMNS)
-            NAME(narrow_mode)(mode, before, after, x, target, packed);
+            NAME(narrow_mode)(mode, chain->pairs, before, after, x, target, packed);
         else
-            NAME(wide_mode)(mode, before, after, x, target, packed);
+            NAME(wide_mode)(mode, chain->pairs, before, after, x, target, packed);
         dims[axis] = mode->m;
         x = target;
     }
@@ -182,7 +199,7 @@ static void NAME(run)(const fb_chain *chain, const void *x_, void *y_, void *wor
     const REAL *x = x_;
     REAL *first = workspace, *second = first + chain->largest, *slab = second + chain->largest;
     REAL *packed = slab + 2 * chain->slab;
-    int64_t dims[FB_MODES], slabs = 1, size_in = 1, size_out = 1;
+    int64_t dims[FB_MODES], slabs = 1, size_in = chain->pairs ? 2 : 1, size_out = size_in;
     for (int a = 0; a < chain->modes; a++) dims[a] = chain->mode[a].n;
     const int *order = chain->order;
     int count = chain->modes;

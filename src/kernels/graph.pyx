@@ -58,6 +58,10 @@ cdef int64_t SMALL = 5000
 cdef int64_t BUDGET = 10_000_000
 
 
+# With fewer nodes, putting one column or some in order and back costs what a planned sweep gains.
+cdef int64_t ORDERED = 500, ORDERED_FEW = 5000
+
+
 cdef inline int64_t budget_of(int semiring) noexcept nogil:
     return BUDGET // 16 if semiring == FB_LOG_SUM_EXP else BUDGET  # an exponential and a logarithm for every edge
 
@@ -211,7 +215,7 @@ cdef class PlannedSweeper(Sweeper):
         cdef void *rows = x
         if r == 0:  # the kernels know one column to FB_FEW
             return 0
-        if r > FB_FEW:
+        if r > FB_FEW or (self.graph.order != NULL and self.graph.nodes < (ORDERED if r == 1 else ORDERED_FEW)):
             return Sweeper.sweep(self, push, semiring, r, b, x)
         if self.graph.order == NULL:
             if push and b != x:

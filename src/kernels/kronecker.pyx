@@ -3,7 +3,7 @@
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
-from scipy.linalg.cython_blas cimport dgemm, sgemm
+from scipy.linalg.cython_blas cimport cgemm, dgemm, sgemm, zgemm
 
 cimport numpy as cnp
 
@@ -17,7 +17,7 @@ cdef extern from "chain.h" nogil:
     ctypedef void (*fb_gemm)(char *, char *, int *, int *, int *, void *, void *, int *, void *, int *, void *, void *,
                              int *)
     ctypedef struct fb_chain:
-        int modes
+        int modes, pairs
         fb_mode mode[FB_MODES]
         fb_gemm gemm
     ctypedef void (*fb_run_chain)(const fb_chain *, const void *, void *, void *) noexcept
@@ -59,6 +59,12 @@ cdef void release(void *block) noexcept:
     free(block)
 
 
+cdef inline int real_of(int typenum) noexcept:
+    if typenum == cnp.NPY_FLOAT or typenum == cnp.NPY_CFLOAT:
+        return 0
+    return 1 if typenum == cnp.NPY_DOUBLE or typenum == cnp.NPY_CDOUBLE else -1
+
+
 cdef bint is_plain(x, int typenum) noexcept:
     """Whether kernels can follow the strides of x."""
     cdef int a
@@ -87,13 +93,14 @@ cdef bint is_turned(cnp.ndarray x, int k) noexcept:
     return True
 
 
-def apply_chain(tuple factors, x):
-    """``Kronecker(*factors) @ x`` for plain arrays of one dtype, float32 or float64; None for everything else.
+def apply_chain(tuple factors, x, bint conj=False):
+    """``Kronecker(*factors) @ x`` for plain arrays of one dtype, real or complex; None for everything else.
 
     Parameters
     ----------
     factors : arrays A_i (m_i, n_i), the last one acting on the first of the last k axes of x
     x : (..., n_k, ..., n_1) array
+    conj : whether the factors act conjugated
 
     Returns
     -------
@@ -105,7 +112,7 @@ def apply_chain(tuple factors, x):
     if not cnp.PyArray_CheckExact(x):
         return None
     axes, typenum = cnp.PyArray_NDIM(<cnp.ndarray> x), cnp.PyArray_TYPE(<cnp.ndarray> x)
-    if typenum not in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE) or not k <= axes <= FB_MODES or not is_plain(x, typenum):
+    if real_of(typenum) < 0 or not k <= axes <= FB_MODES or not is_plain(x, typenum):
         return None
     for a in range(k):
         if not is_plain(factors[a], typenum):
@@ -113,6 +120,8 @@ def apply_chain(tuple factors, x):
         if cnp.PyArray_DIM(<cnp.ndarray> x, axes - 1 - a) != cnp.PyArray_DIM(<cnp.ndarray> factors[a], 1):
             return None
     array = <cnp.ndarray> x
+    if cnp.PyArray_ISCOMPLEX(array):  # rows of pairs (re, im)
+        factors = tuple([cnp.PyArray_GETCONTIGUOUS(<cnp.ndarray> (A.conj() if conj else A)) for A in factors])
     turned = not cnp.PyArray_IS_C_CONTIGUOUS(array) and is_turned(array, k)
     return run_modes(factors, array if turned else cnp.PyArray_GETCONTIGUOUS(array), turned)
 
@@ -123,8 +132,9 @@ cdef cnp.ndarray run_modes(tuple factors, cnp.ndarray x, bint turned):
     The first factor is A_0 where the last axes are turned, as they then lie in memory; else it is the last one.
     """
     cdef int k = <int> len(factors), a, axes = cnp.PyArray_NDIM(x)
-    cdef int real = 0 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT else 1
-    cdef int64_t size = 4 if real == 0 else 8, stack = 1, step_x = 1, step_y = 1, s, run, at = 0
+    cdef int real = real_of(cnp.PyArray_TYPE(x))
+    cdef bint is_complex = cnp.PyArray_ISCOMPLEX(x)
+    cdef int64_t size = cnp.PyArray_ITEMSIZE(x), stack = 1, step_x = 1, step_y = 1, s, run, at = 0
     cdef double work = 1
     cdef cnp.npy_intp shape[64]
     cdef cnp.npy_intp places[64]
@@ -145,17 +155,22 @@ cdef cnp.ndarray run_modes(tuple factors, cnp.ndarray x, bint turned):
         chain.mode[a].n = cnp.PyArray_DIM(factor, 1)
         chain.mode[a].rs = cnp.PyArray_STRIDE(factor, 0) // size
         chain.mode[a].cs = cnp.PyArray_STRIDE(factor, 1) // size
+        if is_complex:
+            chain.mode[a].rs, chain.mode[a].cs = 2 * chain.mode[a].n, 1
         chain.mode[a].a = cnp.PyArray_DATA(factor)
         shape[axes - k + a] = chain.mode[a].m
         step_x *= chain.mode[a].n
         step_y *= chain.mode[a].m
     y = cnp.PyArray_EMPTY(axes, shape, cnp.PyArray_TYPE(x), 0)
-    chain.modes = k
-    chain.gemm = <fb_gemm> sgemm if real == 0 else <fb_gemm> dgemm
+    chain.modes, chain.pairs = k, is_complex
+    if is_complex:
+        chain.gemm = <fb_gemm> cgemm if real == 0 else <fb_gemm> zgemm
+    else:
+        chain.gemm = <fb_gemm> sgemm if real == 0 else <fb_gemm> dgemm
     joined = allocate(k * FB_JOINED * size)
     try:
         fb_plan_chain(real, &chain, joined)
-        workspace = allocate(fb_chain_workspace(&chain) * size)
+        workspace = allocate(fb_chain_workspace(&chain) * (4 if real == 0 else 8))
         try:
             p, q = cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(y)
             work = <double> (step_x + step_y) * 64 * k

@@ -30,7 +30,7 @@ class Kronecker(ArrayOperator):
     Adjoint   Y -> B^H Y conj(A), again a Kronecker
     Inverse   Kronecker(A^-1, B^-1), each by LU or triangular solves
     Cost      the cheaper of (B X) A^T and B (X A^T), 2 p n (m + q) or 2 m q (n + p) flops; one scratch block.
-              Three and more real factors: the most shrinking first, small neighbours joined, several modes at once
+              Three and more factors: the most shrinking first, small neighbours joined, several modes at once
               in the cache; scratch is two intermediates of one X
     Raises    ShapeError if X is not (m, n)
     Source    paper, section 2; vec(B X A^T) = kron(A, B) vec(X)
@@ -65,7 +65,7 @@ class Kronecker(ArrayOperator):
         return self
 
     def apply(self, X):
-        Y = apply_chain(self.factors, X) if len(self.factors) > 2 else None
+        Y = apply_chain(self.factors, X, self.conj) if len(self.factors) > 2 else None
         if Y is not None:
             return Y
         stack = X.shape[: X.ndim - len(self.factors)]
@@ -74,11 +74,11 @@ class Kronecker(ArrayOperator):
         return X
 
     def _find_tape(self, X, out):
-        chained = out is None and len(self.factors) > 2 and X.dtype.char in "fd"
+        chained = out is None and len(self.factors) > 2 and X.dtype.char in "fdFD"
         return None if chained and X.dtype == self.factors[0].dtype else super()._find_tape(X, out)
 
     def _matmul(self, X):
-        Y = apply_chain(self.factors, X) if len(self.factors) > 2 else None
+        Y = apply_chain(self.factors, X, self.conj) if len(self.factors) > 2 else None
         return super()._matmul(X) if Y is None else Y
 
     def _order(self):
