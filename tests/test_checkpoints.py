@@ -66,7 +66,10 @@ def test_the_same_bits(body):
 def test_less_memory():
     f = fb.grad(lambda s, w: np.sum(fb.scan(lambda s, _: (np.tanh(w @ s), None), s, length=1000)[0]), (0, 1))
     sizes = same_bits(f, rng.normal(size=50), rng.normal(size=(50, 50)))
-    states = 50 * 8
+    states, report = 50 * 8, fb.compile(f, checkpoint=3)
+    report(rng.normal(size=50), rng.normal(size=(50, 50)))
+    schedules = schedule_of(999, 3)
+    assert report.plan.tape.report.constants >= schedules.forward.nbytes + schedules.back.nbytes
     assert sizes[-1] > 1000 * states
     assert sizes[0] < sizes[1] < sizes[2] < sizes[-1] - 980 * states
 
@@ -103,7 +106,8 @@ def test_states_that_are_needed_otherwise_are_stored():
 
 
 def test_what_checkpoint_must_be(monkeypatch):
-    for given in (0, -1, 2.0, "all"):
+    assert fb.compile(np.sin, checkpoint=np.int64(3)).checkpoint == 3
+    for given in (0, -1, 2.0, True, "all"):
         with pytest.raises(ValueError, match=rf"checkpoint must be a positive int .*got {given!r}"):
             fb.compile(np.sin, checkpoint=given)
     monkeypatch.setitem(sys.modules, "checkpoint_schedules", None)

@@ -44,8 +44,9 @@ def compile(f, checkpoint=None, threads=1):
         How many states of a loop through `scan` its gradient keeps, beside up to four in work; the others are computed
         again, with the fewest steps, and results stay the same bit for bit. Loops over a few numbers are then solved
         step by step, and not in the faster order that makes arrays over all steps. Takes the package
-        ``checkpoint-schedules``, and compile time that grows with the number of steps. By default all are kept, as they
-        are of loops whose states something else needs too, such as a second derivative.
+        ``checkpoint-schedules``, compile time that grows with the number of steps, and 16 bytes for each step that
+        the schedule runs. By default all are kept, as they are of loops whose states something else needs too, such as
+        a second derivative.
     threads : int, optional
         How many run products and elementwise loops of more than about a million operations, in parts. Shorter ones,
         and by default all, stay on the calling thread. Results are the same in every run; they may differ in the last
@@ -97,14 +98,15 @@ class Compiled(CompiledFunction):
     def __init__(self, f, passes=PASSES, checkpoint=None, threads=1):
         if not callable(f):
             raise TypeError(f"compile: f must be callable because it is traced; got {type(f).__name__}")
-        if checkpoint is not None and (not isinstance(checkpoint, int) or checkpoint < 1):
+        is_count = isinstance(checkpoint, (int, np.integer)) and not isinstance(checkpoint, bool)
+        if checkpoint is not None and (not is_count or checkpoint < 1):
             raise ValueError(
                 f"compile: checkpoint must be a positive int because so many states are kept; got {checkpoint!r}"
             )
         check_threads(threads, "compile")
         functools.update_wrapper(self, f)
         self.f = f
-        self.checkpoint = checkpoint
+        self.checkpoint = checkpoint if checkpoint is None else int(checkpoint)
         self.threads = threads
         self.passes = passes
         self.plans = OrderedDict()  # signature -> Plan

@@ -41,7 +41,7 @@ class Report:
     flops : float, of all steps of loops and of both branches of choices; calls into Python have none
     traffic : int
         Bytes that the instructions read and write, as if nothing stayed in the cache between two of them.
-    arena, constants : int, bytes
+    arena, constants : int, bytes; schedules of checkpoints are constants
     calls, clusters : lists of CallCode, ClusterCode and RecurrenceCode
     lines : list of str
     """
@@ -52,7 +52,9 @@ class Report:
         self.flops = total(lowering.code, work)
         self.traffic = total(lowering.code, moved)
         self.arena = arena
+        schedules = [line.detail.entries for line in code if line.opcode == LOOP]
         self.constants = sum(kept.nbytes for _, kept in lowering.buffers["constant"])
+        self.constants += sum(entries.nbytes for entries in schedules if entries is not None)
         self.calls = [line.detail for line in code if line.opcode == CALL]
         self.clusters = [line.detail for line in code if line.opcode in (CLUSTER, RECURRENCE)]
         self.lines = list(described(lowering.code))
