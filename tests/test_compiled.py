@@ -422,13 +422,25 @@ def test_a_run_allocates_nothing_but_its_results():
     assert peak(bound) < size + 500
     assert peak(f.bind(parameters, X, Y, out=np.empty(size // 8))) < 500
     assert peak(lambda: f(parameters, X, Y)) < size + 2000
+    assert peak(lambda: (bound(), np.empty(1000))) > 7500  # what a run allocated would be seen
+
+
+def test_loops_and_calls_allocate_nothing_that_stays():
+    w, s, out = rng.normal(size=(50, 50)) / 9, rng.normal(size=50), np.empty(50)
+    loop = fb.compile(fb.grad(lambda s, w: np.sum(fb.scan(lambda s, _: (np.tanh(w @ s), None), s, length=100)[0])))
+    assert peak(loop.bind(s, w, out=out)) < 500
+    assert peak(lambda: loop(s, w)) < out.nbytes + 1000
+    called = fb.compile(lambda s: np.cumsum(s) * 2)  # its argument and its result are copies, for as long as it runs
+    assert peak(called.bind(s, out=out)) < 2 * s.nbytes + 1000
 
 
 COUNTER = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stddef.h>
+void *__libc_calloc(size_t n, size_t size);
 static volatile long calls;
+void *calloc(size_t n, size_t size) { calls++; return __libc_calloc(n, size); }  /* dlsym itself needs it */
 long calls_of_malloc(void) { return calls; }
 #define COUNTED(name, parameters, given)                                \\
     void *name parameters                                               \\
@@ -441,6 +453,8 @@ long calls_of_malloc(void) { return calls; }
 COUNTED(malloc, (size_t n), (n))
 COUNTED(realloc, (void *p, size_t n), (p, n))
 COUNTED(aligned_alloc, (size_t a, size_t n), (a, n))
+COUNTED(memalign, (size_t a, size_t n), (a, n))
+int posix_memalign(void **p, size_t a, size_t n) { return (*p = memalign(a, n)) ? 0 : 12; }
 """
 
 COUNTED = """
@@ -460,11 +474,17 @@ f = fb.compile(fb.value_and_grad(loss))
 out = np.empty(2 * 160 * 161)
 calls = ctypes.CDLL(None).calls_of_malloc
 calls.restype = ctypes.c_long
-for bound in (f.bind(parameters, X, Y), f.bind(parameters, X, Y, out=out)):
-    bound()
+bound, w, s = f.bind(parameters, X, Y, out=out), parameters[0][0], X[0]
+loop = fb.compile(fb.grad(lambda s, w: np.sum(fb.scan(lambda s, _: (np.tanh(w @ s), None), s, length=30)[0])))
+called = fb.compile(lambda s: np.cumsum(s) * 2)
+for run in (
+    f.bind(parameters, X, Y), bound, loop.bind(s, w, out=np.empty(160)), lambda: f(parameters, X, Y),
+    lambda: loop(s, w), lambda: called(s), lambda: (bound(), np.empty(10000)),
+):
+    run()
     before = calls()
     for _ in range(100):
-        bound()
+        run()
     print(calls() - before)
 """
 
@@ -480,9 +500,13 @@ def test_a_run_calls_malloc_for_its_results_only(tmp_path):
     environment = os.environ | {"LD_PRELOAD": library, "OPENBLAS_NUM_THREADS": "1"}
     run = subprocess.run([sys.executable, "-c", COUNTED], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    fresh, reused = map(int, run.stdout.split())
+    fresh, reused, loop, call, call_of_loop, called, injected = map(int, run.stdout.split())
     assert fresh <= 105  # one array a run; a few for Python's own blocks
-    assert reused <= 5
+    assert max(reused, loop) <= 5
+    assert call <= 505  # four arrays a run, and a number
+    assert call_of_loop <= 105
+    assert called <= 1005  # copies for Python
+    assert 100 <= injected <= 105
 
 
 def test_plans_run_in_many_threads():
