@@ -281,8 +281,9 @@ def test_many_plans_warn_and_are_forgotten():
         warnings.simplefilter("error")
         for n in range(MANY_PLANS):
             f(x, n)
-    with pytest.warns(RuntimeWarning, match=r"compiled for more than 16 signatures"):
+    with pytest.warns(RuntimeWarning, match=r"compiled for more than 16 signatures") as warned:
         f(x, 100)
+    assert warned[0].filename == __file__
     for n in range(200, 200 + MOST_PLANS):
         f(x, n)
     assert len(f.plans) == MOST_PLANS
@@ -431,7 +432,7 @@ def test_loops_and_calls_allocate_nothing_that_stays():
     assert peak(loop.bind(s, w, out=out)) < 500
     assert peak(lambda: loop(s, w)) < out.nbytes + 1000
     called = fb.compile(lambda s: np.cumsum(s) * 2)  # its argument and its result are copies, for as long as it runs
-    assert peak(called.bind(s, out=out)) < 2 * s.nbytes + 1000
+    assert peak(called.bind(s, out=out)) < 2 * s.nbytes + 3000
 
 
 COUNTER = """

@@ -140,7 +140,7 @@ class Compiled(CompiledFunction):
                     f"{getattr(self.f, '__name__', 'f')}: compiled for more than {MANY_PLANS} signatures; pad arrays "
                     "to few shapes, or pass changing numbers as floats",
                     RuntimeWarning,
-                    stacklevel=4,
+                    stacklevel=3,  # compiled code has no frames
                 )
             self.plans[signature.key] = plan
             if len(self.plans) > MOST_PLANS:
