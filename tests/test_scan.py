@@ -386,3 +386,28 @@ def test_random_bodies(seed):
 def test_hundreds_of_random_bodies():
     for seed in range(8, 300):
         check_random(seed)
+
+
+@pytest.mark.parametrize(
+    "derived", [lambda f: f, fb.grad, lambda f: lambda s: fb.hvp(f)(s, s)], ids=["f", "grad", "hvp"]
+)
+@pytest.mark.parametrize("inner", [False, True])
+def test_compiling_does_not_depend_on_the_number_of_steps(derived, inner):
+    made = []
+    for n in (10, 1000, 20000):
+        count, xs = [], rng.normal(size=(n, 3))
+
+        def step(s, x, count=count):
+            count.append(x)
+            return np.tanh(A @ s + x), s[0]
+
+        def f(s, xs=xs, step=step):
+            if inner:
+                return np.sum(fb.scan(lambda s, _: (fb.scan(step, s, xs)[0], None), s, length=2)[0])
+            last, ys = fb.scan(step, s, xs)
+            return np.sum(last) + np.sum(ys)
+
+        compiled = fb.compile(derived(f))
+        compiled(S)
+        made.append((len(count), compiled.plan.tape.report.instructions))
+    assert made[0] == made[1] == made[2]
