@@ -50,6 +50,18 @@ def test_generators_inside_are_refused(f):
             compiled(np.ones(3))
 
 
+def test_generators_without_a_seed_are_refused():
+    """A branch on chance is taken alike in two traces half of the time."""
+    for f in (
+        lambda x: x if np.random.default_rng().random() > 0.5 else -x,
+        lambda x: x if random.Random().random() > 0.5 else -x,
+        lambda x: x * random.SystemRandom().choice([1.0, 2.0]),
+    ):
+        for _ in range(5):
+            with pytest.raises(fb.TraceError, match=r"do the same each time"):
+                fb.compile(f)(np.ones(3))
+
+
 def test_generators_that_start_again_are_no_chance():
     def f(x):
         random.seed(1)

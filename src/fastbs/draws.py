@@ -13,6 +13,7 @@ __all__ = ["Draws"]
 
 MOST_OBJECTS = 1000  # of a function that are looked at
 LIBRARIES = ("fastbs", "numpy", "scipy")
+MAKERS = {"default_rng", "Generator", "RandomState", "Random", "SystemRandom", "randbits", "randbelow", "urandom"}
 
 
 class Draws:
@@ -22,12 +23,18 @@ class Draws:
     ----------
     f : callable
         Its closure, globals, defaults and what it wraps are searched, and functions among them too.
+
+    Attributes
+    ----------
+    may_make : bool
+        Whether some function names what makes generators: one without a seed leaves no other trace.
     """
 
     def __init__(self, f):
         module = sys.modules.get("numpy.random")
         shared = [random.random.__self__, *([module.rand.__self__] if module else [])]
-        self.generators = [*shared, *generators_of(f)]
+        generators, self.may_make = generators_of(f)
+        self.generators = [*shared, *generators]
         self.shared = len(shared)
         self.states = self.current()
 
@@ -59,7 +66,8 @@ def is_generator(value):
 
 
 def generators_of(f):
-    found, seen, waiting = [], set(), [f]
+    """The generators that a function can reach, and whether it may make others."""
+    found, seen, waiting, may_make = [], set(), [f], False
     while waiting and len(seen) < MOST_OBJECTS:
         value = waiting.pop()
         if id(value) in seen:
@@ -69,7 +77,8 @@ def generators_of(f):
             found.append(value)
         else:
             waiting.extend(named_by(value))
-    return found
+            may_make |= isinstance(value, types.FunctionType) and not MAKERS.isdisjoint(names_in(value.__code__))
+    return found, may_make
 
 
 def named_by(value):
