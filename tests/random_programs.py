@@ -185,7 +185,7 @@ VALUED = {
         choose_result, loop_back_and_forth, scattered, lambda x, y: np.stack([x, 2 * x]) @ y, np.outer,
         lambda x, y: np.tensordot(x, y, 1), lambda x, y: np.linalg.solve(gain(x), y), lambda x, y: x @ y.mT, np.fmax,
         lambda x, y: np.where(np.mean(x, axis=0) > 0, x, y), lambda x, y: np.concatenate([x, y]), np.copysign,
-        lambda x, y: np.take(y, np.argsort(x.ravel())[: len(y)] % len(y), axis=0),
+        lambda x, y: (y + 0.0 * np.sum(x))[np.argsort(x.ravel())[: len(y)] % len(y)],
         lambda x, y: np.logical_xor(x > 0, y > 0) * x,
         lambda x, y: np.einsum("ij,kj->ik", x, y), lambda x, y: np.clip(x, np.min(y), np.max(y)), np.kron,
         lambda x, y: np.choose((x > 0).astype(int), [x, y]), lambda x, y: np.sum(x * y, axis=-1) / (1 + np.sum(y * y)),
