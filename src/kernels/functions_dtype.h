@@ -36,13 +36,11 @@ INLINE VECTOR NAME(zero_or_infinity)(VECTOR y, VECTOR x, REAL low, REAL high)
     return NAME(select)(MASK(x > ALL(high)), ALL(INFINITY), REALS(BITS(y) & ~MASK(x < ALL(low))));
 }
 
-INLINE VECTOR NAME(exp_sum)(VECTOR x, VECTOR low)
+INLINE VECTOR NAME(exp)(VECTOR x)
 {
-    const NAME(reduced) e = NAME(reduce)(x, low);
+    const NAME(reduced) e = NAME(reduce)(x, NOTHING);
     return NAME(zero_or_infinity)(NAME(scale)(1 + e.p, e.k), x, PICK(-104, -746), PICK(89, 710));
 }
-
-INLINE VECTOR NAME(exp)(VECTOR x) { return NAME(exp_sum)(x, NOTHING); }
 
 INLINE VECTOR NAME(exp2)(VECTOR x)
 {
@@ -200,11 +198,19 @@ INLINE NAME(pair) NAME(square)(VECTOR x)
     return (NAME(pair)){leading * leading, (x + leading) * (x - leading)};
 }
 
-/* exp(x^2) erfc(x), 0 <= x, up to where erfc is 0 */
-INLINE VECTOR NAME(erfcx)(VECTOR x)
+/* exp(x^2) erfc(x) = (1 + p) / (1 + 2 x), x = scale y, 0 <= x up to where erfc is 0: p */
+INLINE VECTOR NAME(erfcx)(VECTOR y, const double scale)
 {
-    const REAL shift = PICK(2, 3);
-    return (1 + POLYNOMIAL((x - shift) / (x + shift), erfcx_polynomial)) / (1 + 2 * x);
+    const REAL shift = (REAL)(PICK(2, 3) / scale);
+    return POLYNOMIAL((y - shift) / (y + shift), erfcx_polynomial);
+}
+
+/* exp(x + low) (1 + p), rounded once; low is small against x < 0 */
+INLINE VECTOR NAME(exp_times)(VECTOR x, VECTOR low, VECTOR p)
+{
+    const NAME(reduced) e = NAME(reduce)(x, low);
+    const VECTOR y = NAME(scale)(1 + (e.p + (p + e.p * p)), e.k);
+    return REALS(BITS(y) & ~MASK(x < ALL(PICK(-104, -746))));
 }
 
 /* |x| <= 1 */
@@ -218,7 +224,7 @@ INLINE VECTOR NAME(erfc)(VECTOR x)
 {
     const VECTOR size = NAME(at_most)(NAME(abs)(x), PICK(10.3, 27.5));
     const NAME(pair) square = NAME(square)(size);
-    const VECTOR tail = NAME(exp_sum)(-square.high, -square.low) * NAME(erfcx)(size);
+    const VECTOR tail = NAME(exp_times)(-square.high, -square.low, NAME(erfcx)(size, 1)) / (1 + 2 * size);
     const VECTOR outside = NAME(select)(MASK(x < ALL(0)), 2 - tail, tail);
     return NAME(select)(MASK(size < ALL(0.5)), 1 - NAME(erf_inside)(x), outside);
 }
@@ -227,8 +233,9 @@ INLINE VECTOR NAME(ndtr)(VECTOR x)
 {
     const VECTOR size = NAME(at_most)(NAME(abs)(x), PICK(14.5, 38.8));
     const NAME(pair) square = NAME(square)(size);
-    const VECTOR e = NAME(exp_sum)((REAL)-0.5 * square.high, (REAL)-0.5 * square.low);
-    const VECTOR tail = e * ((REAL)0.5 * NAME(erfcx)(SQRT_HALF * size));
+    const VECTOR p = NAME(erfcx)(size, 0.707106781186547524401);
+    const VECTOR twice = NAME(exp_times)((REAL)-0.5 * square.high, (REAL)-0.5 * square.low, p);
+    const VECTOR tail = twice / (2 + (REAL)2.82842712474619009760 * size);
     const VECTOR outside = NAME(select)(MASK(x > ALL(0)), 1 - tail, tail);
     const VECTOR inside = (REAL)0.5 + (REAL)0.5 * NAME(erf_inside)(SQRT_HALF * x);
     return NAME(select)(MASK(size < ALL(0.625)), inside, outside);
@@ -237,7 +244,7 @@ INLINE VECTOR NAME(ndtr)(VECTOR x)
 INLINE VECTOR NAME(erf)(VECTOR x)
 {
     const VECTOR size = NAME(at_most)(NAME(abs)(x), PICK(4.5, 6.5));
-    const VECTOR outside = 1 - NAME(exp)(-size * size) * NAME(erfcx)(size);
+    const VECTOR outside = 1 - NAME(exp)(-size * size) * ((1 + NAME(erfcx)(size, 1)) / (1 + 2 * size));
     return NAME(with_sign)(NAME(select)(MASK(size < ALL(1)), NAME(erf_inside)(size), outside), NAME(sign)(x));
 }
 
