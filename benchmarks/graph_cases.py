@@ -8,9 +8,10 @@ import fastbs as fb
 from fastbs import _graph
 
 from .paired import compare
-from .tables import Ratios
+from .tables import Ratios, Table
 
 NODES = (10**3, 10**5, 10**6)
+COLUMNS = (1, 2, 4, 8)
 
 # At most this much of the peer's time.
 BOUNDS = {"given order": 0.45, "factorized": 0.2}
@@ -44,6 +45,16 @@ def solvers(n):
     }
 
 
+def planned(n, columns, shuffled, transposed):
+    """A sweep of several columns after `factorize`, and the same before it."""
+    graph = fb.Graph(random_graph(n, shuffled))
+    after = fb.factorize(graph)
+    graph, after = (graph.T, after.T) if transposed else (graph, after)
+    b = np.random.default_rng(1).standard_normal((n, columns))
+    out = np.empty_like(b)
+    return {"unplanned": lambda: graph.solve(b, out=out), "planned": lambda: after.solve(b, out=out)}
+
+
 def stream(n):
     """Reading as many bytes as a sweep reads and writes: 12 an edge, 20 a node."""
     numbers = np.ones((12 * 3 * n + 20 * n) // 8)
@@ -61,7 +72,7 @@ def ordering(n):
 
 
 def report(sizes, rounds):
-    """Print one row per number of nodes and way to sweep; return how many bounds are missed."""
+    """Print one row per number of nodes and way to sweep, and few columns; return how many bounds are missed."""
     table = Ratios("{:<10}{:<13}", "nodes", "")
     for n in sizes or NODES:
         rivals = solvers(n)
@@ -72,4 +83,16 @@ def report(sizes, rounds):
         table.add(result, "factorized", "stream", STREAM, n, "factorized")
     result = compare(ordering(NODES[-1]), "sweep", rounds)
     table.add(result, "order", "sweep", ORDER, NODES[-1], "order")
+    report_columns(sizes, rounds)
     return table.missed
+
+
+def report_columns(sizes, rounds):
+    """Print what `factorize` gains for few columns, a row per number of nodes and of columns."""
+    kinds = [(shuffled, transposed) for shuffled in (False, True) for transposed in (False, True)]
+    header = ("in order", "transposed", "shuffled", "transposed")
+    table = Table("{:<10}{:>8}" + "{:>12}" * len(kinds), "nodes", "columns", *header)
+    for n in sizes or NODES:
+        for columns in COLUMNS:
+            ratios = [compare(planned(n, columns, *kind), "unplanned", rounds).ratio("planned") for kind in kinds]
+            table(n, columns, *[f"{ratio.median:.2f}" for ratio in ratios])

@@ -21,6 +21,7 @@ Usage::
     python -m benchmarks.report scaling        # how time grows, with the picture of the docs
     python -m benchmarks.report compile        # all that docs/performance.md shows
     python -m benchmarks.report compile --write docs/performance.md  # and into its tables, all or none of them
+    python -m benchmarks.report graphs --write docs/graphs.md        # so are blocks and kronecker, each with its page
     python -m benchmarks.report operators --rounds 41 --sizes 4 64
 
 Run it from the root of a checkout with fastbs installed. The exit code is 1 if a bound is missed.
@@ -86,7 +87,12 @@ CASES = {
 COMPILE = (
     "networks", "small", "programs", "loops", "jacobians", "hessians", "systems", "start", "threads",
 )  # fmt: skip
-PEERS = ("jax", "torch", "casadi")
+# without these the page of a report would lack rows
+PEERS = {
+    "compile": ("jax", "torch", "casadi"),
+    "blocks": ("jax",),
+    "kronecker": ("pyfastkron", "opt_einsum"),
+}
 
 
 class Echo(io.StringIO):
@@ -111,7 +117,7 @@ def machine():
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), cpu)
     versions = {"Python": platform.python_version()}
-    for name in ("fastbs", "numpy", "scipy", "jax", "torch", "autograd", "casadi"):
+    for name in ("fastbs", "numpy", "scipy", "jax", "torch", "autograd", "casadi", "pyfastkron", "opt_einsum"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     for pool in threadpool_info():
@@ -133,8 +139,9 @@ def main(argv=None):
     names = COMPILE if arguments.what == "compile" else (arguments.what,)
     page = None
     if arguments.write:
-        if lacking := [peer for peer in PEERS if importlib.util.find_spec(peer) is None]:
-            parser.error(f"--write must find {', '.join(PEERS)}, or rows would be missing; got no {', '.join(lacking)}")
+        peers = PEERS.get(arguments.what, ())
+        if lacking := [peer for peer in peers if importlib.util.find_spec(peer) is None]:
+            parser.error(f"--write must find {', '.join(peers)}, or rows would be missing; got no {', '.join(lacking)}")
         if "threads" in names and len(usable_cores()) < 2:
             parser.error("--write must have two cores, or the table of threads would be empty; got one")
         page = Page(arguments.write, ("machine", *names))

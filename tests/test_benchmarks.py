@@ -165,3 +165,5 @@ def test_the_docs_have_a_place_for_every_table():
     report = ast.parse((ROOT / "benchmarks" / "report.py").read_text(encoding="utf-8"))
     values = {a.targets[0].id: a.value for a in report.body if isinstance(a, ast.Assign)}
     page.Page(ROOT / "docs" / "performance.md", ("machine", *ast.literal_eval(values["COMPILE"])))
+    for name in ("blocks", "graphs", "kronecker"):
+        page.Page(ROOT / "docs" / f"{name}.md", ("machine", name))

@@ -59,18 +59,25 @@ static void NAME(panel)(int64_t m, int64_t n, const REAL *l, int64_t ls, int64_t
 }
 
 /* y (before, m) = x (before, n) A^T: the panel is COLUMNS rows of A, packed; the last one overlaps the one before, or
- * what it writes too much the next row writes over */
-static void NAME(last_mode)(const fb_mode *mode, int64_t before, const REAL *x, REAL *y, REAL *packed)
+ * what it writes too much the next row writes over. Complex rows are real ones, of A as [re, im; -im, re]. */
+static void NAME(last_mode)(const fb_mode *mode, int pairs, int64_t before, const REAL *x, REAL *y, REAL *packed)
 {
-    const int64_t m = mode->m, n = mode->n;
+    const int64_t m = pairs ? 2 * mode->m : mode->m, n = pairs ? 2 * mode->n : mode->n;
     const int64_t whole = m < COLUMNS ? before - (COLUMNS - 1) / m : before; /* rows with room behind them */
     const REAL *a = mode->a;
     REAL part[COLUMNS * COLUMNS];
     for (int64_t j = 0; j < m; j += COLUMNS) {
         const int64_t at = m < COLUMNS ? 0 : j + COLUMNS > m ? m - COLUMNS : j;
         for (int64_t k = 0; k < n; k++)
-            for (int64_t c = 0; c < COLUMNS; c++)
-                packed[k * COLUMNS + c] = at + c < m ? a[(at + c) * mode->rs + k * mode->cs] : 0;
+            for (int64_t c = 0; c < COLUMNS; c++) {
+                const int64_t i = at + c;
+                REAL e = 0;
+                if (i < m && pairs)
+                    e = a[i / 2 * mode->rs + (k ^ (i & 1))] * (k & ~i & 1 ? -1 : 1);
+                else if (i < m)
+                    e = a[i * mode->rs + k * mode->cs];
+                packed[k * COLUMNS + c] = e;
+            }
         if (whole > 0)
             NAME(panel)(whole, n, x, n, 1, packed, COLUMNS, y + at, m);
         for (int64_t p = whole > 0 ? whole : 0; p < before; p++) {
@@ -183,8 +190,8 @@ static void NAME(modes)(const fb_chain *chain, const int *order, int count, int 
         for (int a = axis + 1; a < chain->modes; a++) after *= dims[a];
         if (NAME(is_large)(mode, before, after))
             NAME(gemm_mode)(chain->gemm, mode, chain->pairs, before, after, x, target);
-        else if (after == 1)
-            NAME(last_mode)(mode, before, x, target, packed);
+        else if (after == (chain->pairs ? 2 : 1))
+            NAME(last_mode)(mode, chain->pairs, before, x, target, packed);
         else if (after < COLUMNS)
             NAME(narrow_mode)(mode, chain->pairs, before, after, x, target, packed);
         else
