@@ -46,7 +46,8 @@ INLINE void NAME(load_columns)(int64_t m, const REAL *a, int64_t rs, int64_t cs,
 /* As lu for m rows in `count` fours: 1, or 0 where a pivot has no finite reciprocal */
 INLINE int NAME(lu_of)(const int count, int64_t m, const REAL *a, int64_t rs, int64_t cs, REAL *f, int32_t *pivots)
 {
-    FOUR w[MOST_LU][8], rows[MOST_LU][8], own[8], l[8], square[4];
+    const int divides_early = count <= 4; /* all candidates while the pivot is sought: a division less to wait for */
+    FOUR w[MOST_LU][8], rows[MOST_LU][8], own[8], candidate[8], l[8], square[4];
     MASK left[8]; /* the rows that are left */
     REAL inverses[MOST_LU];
     int32_t row_at[MOST_LU], place_of[MOST_LU];
@@ -59,6 +60,8 @@ INLINE int NAME(lu_of)(const int count, int64_t m, const REAL *a, int64_t rs, in
     for (int64_t k = 0; k < m; k++) {
         /* the largest, and of equals the first: its row in the last five bits, counted backwards */
         MASK key[8] = {{0}}, most;
+        UNROLL
+        for (int g = 0; g < count; g++) candidate[g] = divides_early ? 1 / own[g] : own[g];
         UNROLL
         for (int g = 0; g < count; g++)
             key[g] = (((MASK)own[g] & MAGNITUDE) | ROWS_OF(g)) & left[g];
@@ -77,12 +80,12 @@ INLINE int NAME(lu_of)(const int count, int64_t m, const REAL *a, int64_t rs, in
         UNROLL
         for (int g = 0; g < count; g++) {
             const MASK here = (most & 31) == ROWS_OF(g);
-            chosen |= (MASK)own[g] & here;
+            chosen |= (MASK)candidate[g] & here;
             left[g] &= ~here;
         }
         chosen |= SHUFFLE(chosen, chosen, 2, 3, 0, 1);
         chosen |= SHUFFLE(chosen, chosen, 1, 0, 3, 2);
-        const REAL inverse = inverses[k] = 1 / ((FOUR)chosen)[0];
+        const REAL inverse = inverses[k] = divides_early ? ((FOUR)chosen)[0] : 1 / ((FOUR)chosen)[0];
         if (inverse - inverse != 0)
             return 0;
         UNROLL
