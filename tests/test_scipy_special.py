@@ -1,5 +1,8 @@
 """SciPy's special functions: every line of the table, and those of `fastbs.scipy.special`."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import scipy.special as sp
@@ -132,3 +135,15 @@ def test_errors():
         grad(lambda v: sp.jv(v, 1.0))(0.5)
     with pytest.raises(TraceError, match="agm: a traced value must go through functions with a derivative rule"):
         grad(lambda x: sp.agm(x, 1.0))(0.5)
+
+
+@pytest.mark.parametrize("program", ["np.sinc(x)", "np.i0(x)", "scipy.special.erf(x)"])
+def test_rules_are_there_when_they_are_needed(program):
+    script = f"""
+import numpy as np, fastbs as fb
+if "scipy" in {program!r}:
+    import scipy.special
+print(fb.grad(lambda x: {program})(0.0))
+"""
+    found = float(subprocess.run([sys.executable, "-c", script], check=True, capture_output=True).stdout)
+    assert found == pytest.approx(2 / np.sqrt(np.pi) if "erf" in program else 0)

@@ -161,9 +161,9 @@ def stack_shape(X, ndim):
 def missing(function):
     """What records a function that is met for the first time: SciPy's ufuncs are registered when one is used.
 
-    Their module is slow to import, and whoever has such a ufunc has imported it.
+    Their module is slow to import, and whoever has such a ufunc has imported it. Two of NumPy's functions need it, too.
     """
-    if isinstance(function, np.ufunc) and "scipy.special" in sys.modules and "fastbs.rules.special" not in sys.modules:
+    if function in (np.sinc, np.i0) or (isinstance(function, np.ufunc) and "scipy.special" in sys.modules):
         import_module("fastbs.rules.special")
     return functions.get(function)
 
