@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import fastbs as fb
-from fastbs.scipy.special import logsumexp
+from fastbs.scipy.special import logsumexp, softmax
 
 rng = np.random.default_rng(0)
 
@@ -79,3 +79,22 @@ def test_logsumexp_of_infinities_and_large_numbers():
     f = fb.compile(lambda a: logsumexp(a, axis=1))
     with np.errstate(all="ignore"):
         assert_allclose(f(a), logsumexp(a, axis=1), rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_errors_of_logsumexp_and_softmax_are_within_the_promise(dtype, axis):
+    f = fb.compile(lambda x: (logsumexp(x, axis=axis, keepdims=True), softmax(x, axis=axis)))
+    for n in (1, 2, 7, 50, 1000):
+        for scale in (0.1, 1, 30, 300, 1e4):
+            x = (np.random.default_rng(n).normal(size=(6, n) if axis else (n, 6)) * scale).astype(dtype)
+            exact = x.astype(np.longdouble)
+            most = np.max(exact, axis=axis, keepdims=True)
+            terms = np.exp(exact - most)
+            total = np.sum(terms, axis=axis, keepdims=True)
+            logs, shares = f(x)
+            expected = most + np.log(total)
+            unit = np.spacing(np.maximum(np.abs(expected), np.abs(most)).astype(dtype))
+            assert np.all(np.abs(logs - expected) <= (4 + n) * unit)
+            unit = np.spacing((terms / total).astype(dtype))
+            assert np.all(np.abs(shares - terms / total) <= (4 + most - exact + n) * unit)
