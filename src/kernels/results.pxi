@@ -125,7 +125,8 @@ cdef class Results:
             layout = &self.layouts[i]
             if layout.ndim == 0:
                 continue
-            if not fb_is_free(PyList_GET_ITEM(kept, i), PyList_GET_ITEM(self.dtypes, i), layout.ndim, layout.shape, block):
+            if not fb_is_free(PyList_GET_ITEM(kept, i), PyList_GET_ITEM(self.dtypes, i), layout.ndim, layout.shape,
+                              block):
                 return False
         return True
 
