@@ -68,6 +68,17 @@ def test_against_mpmath(kind):
 
 
 @pytest.mark.parametrize("uplo", ["L", "U"])
+def test_blocks_of_one_row_are_one_triangle(uplo):
+    array, dense = random_triangle(np.random.default_rng(6), 40, 1, "float64", uplo, "general")
+    A, b = fb.Triangular.from_arrays(array, 1, uplo), np.ones(40)
+    assert backward_error(dense, A.solve(b), b) <= 400 * np.finfo(float).eps
+    np.testing.assert_array_equal(A.solve(b), A.stack.whole.solve(b))
+    array[7, 7] = 0
+    with pytest.raises(SingularError, match=r"block \(7, 7\) must be nonsingular"):
+        fb.factorize(A).solve(b)
+
+
+@pytest.mark.parametrize("uplo", ["L", "U"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_large_triangles(dtype, uplo):
     """Longer than the panels of the kernels."""

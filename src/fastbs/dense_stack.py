@@ -48,6 +48,8 @@ class DenseStack(BlockRows):
         A = kernel_array(A, f"{where}: A")
         sizes = sizes_of(A, block, where)
         check_kind(kind, where, ("unit", *DIAGONALS))
+        if kind == "general" and max(sizes, default=0) <= 1:
+            kind = "upper" if upper else "lower"  # a number is its own factor
         return cls(A, sizes, upper, kind, where)
 
     def __reduce__(self):
