@@ -284,6 +284,22 @@ INLINE fb_system NAME2(last_columns)(const fb_system *A, int64_t first)
 #define NARROW 1
 #endif
 
+/* Rows of many columns come to the cache as a whole: of each a tile takes a line or two, which nothing foresees */
+INLINE void NAME2(fetch)(const fb_columns *x, int64_t m, int64_t r, int64_t start, int64_t stop)
+{
+#if defined(__GNUC__)
+    if (x->cs != 1 || r <= WIDTH)
+        return;
+    for (int64_t k = start; k < stop; k++)
+        for (int64_t i = 0; i < m; i++) {
+            const STORED *row = (const STORED *)x->a + k * x->step + i * x->rs;
+            for (int64_t c = 0; c < r; c += 64 / (int64_t)sizeof(STORED)) __builtin_prefetch(row + c, 0, 2);
+        }
+#else
+    (void)x, (void)m, (void)r, (void)start, (void)stop;
+#endif
+}
+
 static int64_t NAME2(solve_wide)(const fb_system *A, int64_t start, int64_t stop, void *work)
 {
     /* as many blocks at once as stay in the second level cache with all columns */
@@ -291,6 +307,9 @@ static int64_t NAME2(solve_wide)(const fb_system *A, int64_t start, int64_t stop
     int64_t singular = 0;
     for (int64_t from = start; from < stop && !singular; from += run) {
         const int64_t to = from + run < stop ? from + run : stop;
+        NAME2(fetch)(&A->b, A->m, A->r, from, to);
+        if (A->x.a != A->b.a)
+            NAME2(fetch)(&A->x, A->m, A->r, from, to);
         for (int64_t c = 0, width; c < A->r && !singular; c += width) {
             width = A->r - c < WIDTH ? A->r - c : WIDTH;
 #if WIDE_ONLY
