@@ -284,11 +284,12 @@ INLINE fb_system NAME2(last_columns)(const fb_system *A, int64_t first)
 #define NARROW 1
 #endif
 
-/* Rows of many columns come to the cache as a whole: of each a tile takes a line or two, which nothing foresees */
+/* Rows of many columns come to the cache as a whole: of each a tile takes a line or two, which nothing foresees. A
+ * single block was just written by the caller. */
 INLINE void NAME2(fetch)(const fb_columns *x, int64_t m, int64_t r, int64_t start, int64_t stop)
 {
 #if defined(__GNUC__)
-    if (x->cs != 1 || r <= WIDTH)
+    if (x->cs != 1 || r <= WIDTH || stop - start < 2)
         return;
     for (int64_t k = start; k < stop; k++)
         for (int64_t i = 0; i < m; i++) {
