@@ -32,6 +32,10 @@ SMALL_COMPLEX = 128  # product of m, n, k
 # At the same peak ours wins again where BLAS packs, above a product of m, n, k, and while panels stay in near caches:
 PACKED = (0, 10**6)  # float32, float64
 NEAR_CACHE = ((400, 800), (192, 800))  # smallest and largest of m, n, k
+# Of long thin matrices BLAS copies more than it multiplies, the wider one above a product of m, n, k:
+THIN = 32  # the middle one of m, n, k at most
+THIN_AREA = (1024, 512)  # smallest times middle
+THIN_PACKED = (0, 10**6, LARGEST**3)[blas_width]
 
 
 class NotLowerable(Exception):
@@ -184,9 +188,10 @@ def is_small(m, n, k, dtype):
     if dtype.kind == "c":
         return m * n * k <= SMALL_COMPLEX
     is_double = dtype == np.float64
-    least, largest = min(m, n, k), max(m, n, k)
+    least, middle, largest = sorted((m, n, k))
     if largest <= LARGEST_OURS and not (is_double and least >= SMALL_DOUBLE):
         return True
     most = NEAR_CACHE[is_double]
     is_near = blas_width == 1 and m * n * k > PACKED[is_double] and least <= most[0] and largest <= most[1]
-    return is_near or k == 0
+    is_thin = middle <= THIN and least * middle <= THIN_AREA[is_double] and m * n * k > THIN_PACKED
+    return is_near or is_thin or k == 0
