@@ -29,9 +29,9 @@ LARGEST = 2**31 - 1  # BLAS integers
 LARGEST_OURS = 128  # of m, n, k
 SMALL_DOUBLE = (LARGEST_OURS + 1, 48, 24)[blas_width]  # smallest of m, n, k must be below, in float64
 SMALL_COMPLEX = 128  # product of m, n, k
-# At the same peak ours wins again where BLAS packs, above a product of m, n, k, and while panels stay in near caches:
-PACKED = (0, 10**6)  # float32, float64
-NEAR_CACHE = ((400, 800), (192, 800))  # smallest and largest of m, n, k
+# Ours wins again above a product of m, n, k, where wider BLAS packs, and while panels stay in near caches:
+PACKED = (0, 10**6 * (blas_width > 0))  # float32, float64
+NEAR_CACHE = (((256, 300), (128, 300)), ((400, 800), (192, 800)), ((-1, 0), (-1, 0)))[blas_width]  # smallest, largest
 # Of long thin matrices BLAS copies more than it multiplies, the wider one above a product of m, n, k:
 THIN = 32  # the middle one of m, n, k at most
 THIN_AREA = (1024, 512)  # smallest times middle
@@ -192,6 +192,6 @@ def is_small(m, n, k, dtype):
     if largest <= LARGEST_OURS and not (is_double and least >= SMALL_DOUBLE):
         return True
     most = NEAR_CACHE[is_double]
-    is_near = blas_width == 1 and m * n * k > PACKED[is_double] and least <= most[0] and largest <= most[1]
+    is_near = m * n * k > PACKED[is_double] and least <= most[0] and largest <= most[1]
     is_thin = middle <= THIN and least * middle <= THIN_AREA[is_double] and m * n * k > THIN_PACKED
     return is_near or is_thin or k == 0
