@@ -93,7 +93,7 @@ def compare(
     rounds : at least 6, the fewest that have a 95 % interval
     target : seconds that one rival runs in one round
     check : relative tolerance within which all results must agree with the reference's, tested first
-    threads : of the BLAS libraries, while the comparison runs
+    threads : of the BLAS and OpenMP libraries, while the comparison runs
     seed : of the order within the rounds
     clock : seconds; tests put their own here
     """
@@ -110,7 +110,7 @@ def compare(
     times = {name: np.empty(rounds) for name in rivals}
     order = list(rivals)
     shuffle = random.Random(seed).shuffle
-    with threadpool_limits(threads, user_api="blas"):
+    with threadpool_limits(threads):
         counts = {name: _calls_within(target, timer) for name, timer in timers.items()}
         for i in range(rounds):
             shuffle(order)
@@ -144,9 +144,9 @@ def format_seconds(seconds: float) -> str:
 
 
 def _calls_within(target, timer):
-    """How many calls take about ``target`` seconds; warms the rival up on the way."""
+    """How many calls take about ``target`` seconds, undisturbed; warms the rival up on the way."""
     count = 1
-    while (elapsed := timer.timeit(count)) < target / 4:
+    while (elapsed := min(timer.repeat(2, count))) < target / 4:
         count *= 2
     return max(1, round(count * target / elapsed))
 
