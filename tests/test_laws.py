@@ -647,7 +647,7 @@ def test_apply_into_refuses(name):
     ware = order_of(name, 0)
     name = f"{type(ware.op).__name__}.apply_into"
     X = random_array(np.random.default_rng(19), ware.shape_in)
-    out = np.empty(ware.shape_out)
+    out = np.zeros(ware.shape_out)
     for _ in range(TIMES):
         with pytest.raises(ShapeError, match=re.escape(f"{name}: out must be")):
             ware.op.apply_into(X, np.empty((*ware.shape_out, 2)))
