@@ -539,3 +539,17 @@ def test_threads_with_several_signatures_get_their_own_plans():
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(4) as pool:
             assert all(pool.map(work, range(4)))
+
+
+@pytest.mark.parametrize("make", [float, np.float64, np.float32, complex, np.complex64, np.complex128])
+def test_numbers_come_as_they_are(make):
+    f = fb.compile(lambda x: np.concatenate([np.stack([x]), np.stack([x])]))
+    parts = (-0.0, 0.0, np.inf, -np.inf, np.nan, 1.5)
+    is_complex = np.dtype(make).kind == "c"
+    for number in [complex(p, q) for p in parts for q in parts] if is_complex else parts:
+        x = make(number)
+        for found in f(x):
+            for part in ("real", "imag"):
+                a, b = getattr(found, part), getattr(x, part)
+                np.testing.assert_equal(a, b)
+                assert np.isnan(b) or np.signbit(a) == np.signbit(b)

@@ -297,21 +297,23 @@ cdef class Tape:
         # Python numbers and NumPy scalars stand behind the pointer table, in the dtype of the layout.
         cdef int typenum = self.layouts[i].typenum
         cdef char *place = <char *> (slots + self.n_slots + 2 * i)
-        cdef double complex z
+        cdef double real, imag = 0
         slots[i] = place
-        if typenum == cnp.NPY_DOUBLE and type(value) is float:
-            (<double *> place)[0] = <double> value
-            return 0
-        z = value
-        if typenum == cnp.NPY_FLOAT:
-            (<float *> place)[0] = <float> z.real
-        elif typenum == cnp.NPY_DOUBLE:
-            (<double *> place)[0] = z.real
-        elif typenum == cnp.NPY_CFLOAT:
-            (<float *> place)[0] = <float> z.real
-            (<float *> place)[1] = <float> z.imag
+        # each part by itself: their sum as a complex number would lose -0, and infinities in imaginary parts
+        if isinstance(value, float):
+            real = value
         else:
-            (<double complex *> place)[0] = z
+            real, imag = value.real, value.imag
+        if typenum == cnp.NPY_FLOAT:
+            (<float *> place)[0] = <float> real
+        elif typenum == cnp.NPY_DOUBLE:
+            (<double *> place)[0] = real
+        elif typenum == cnp.NPY_CFLOAT:
+            (<float *> place)[0] = <float> real
+            (<float *> place)[1] = <float> imag
+        else:
+            (<double *> place)[0] = real
+            (<double *> place)[1] = imag
         return 0
 
     cdef inline char *number_place(self, char **slots, int i) noexcept:
