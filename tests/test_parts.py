@@ -114,7 +114,7 @@ def test_a_singular_system_has_its_number(started):
 
 
 def test_threads_are_kept():
-    """A part may meet the moment when the last one's thread is not idle yet, and start another: that is kept as well."""
+    """A part may come before the last one's thread is idle, and start another: that is kept as well."""
     workers = set()
 
     def solve(part):
