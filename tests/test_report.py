@@ -43,21 +43,30 @@ def test_a_report_names_what_is_done():
         (lambda a: np.float32(1) * a, (W.astype(np.float32),), (400 + 400) / 2),
         (lambda a: fb.cond(a[0, 0] > 0, np.sin, np.cos, a), (A,), 1 + 1 / 8 + 2 * (24 + 24)),
         (lambda a: fb.scan(lambda s, _: (a @ s, None), s, length=10)[0], (W,), 10 * (400 + 20 + 20)),
+        (lambda s: fb.scan(lambda t, x: (np.sin(t) * x, None), s[3], s)[0], (s,), 1 + 20 + 1),  # a recurrence
     ],
 )
 def test_bytes_are_what_instructions_read_and_write(f, arrays, elements):
     assert f"flops, {8 * elements:.0f} bytes read and written" in report(f, *arrays)
 
 
+def flops(f, *arrays):
+    return float(report(f, *arrays).split("about ")[1].split()[0])
+
+
 def test_flops_count_reductions_and_the_steps_of_loops():
-    flops = fb.compile(lambda n: None)  # of nothing
-    flops(s)
-    assert "about 0 flops, 0 bytes" in flops.report()
-    assert float(report(np.sum, W).split("about ")[1].split()[0]) == 400
-    ten, hundred = (
-        float(
-            report(lambda w, n=n: fb.scan(lambda s, _: (w @ s, None), s, length=n)[0], W).split("about ")[1].split()[0]
-        )
-        for n in (10, 100)
-    )
-    assert 9 < hundred / ten < 11
+    def times(n):
+        return flops(lambda w: fb.scan(lambda s, _: (w @ s, None), s, length=n)[0], W)
+
+    assert "about 0 flops, 0 bytes" in report(lambda n: None, s)
+    assert flops(np.sum, W) == 400
+    assert 9 < times(100) / times(10) < 11
+
+
+def test_parts_on_threads_move_what_the_whole_does():
+    X = np.ones((300, 1000))
+    one, two = (fb.compile(np.tanh, threads=threads) for threads in (1, 2))
+    one(X), two(X)
+    assert "at the same time, the next 2" in two.report()
+    assert f"{16 * X.size} bytes" in one.report()
+    assert f"{16 * X.size} bytes" in two.report()

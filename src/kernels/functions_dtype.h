@@ -300,9 +300,9 @@ INLINE VECTOR NAME(arctan)(VECTOR x)
     return NAME(with_sign)(high + (t + (tail + low)), NAME(sign)(x));
 }
 
-/* Of one number, which stays in a register. */
-#define ONE_OF(f)                                                                \
-    static inline REAL NAME(one_##f)(REAL x)                                     \
+/* f of one number, which stays in a register. */
+#define ONE_OF(kind, name, f)                                                    \
+    static kind REAL NAME(name)(REAL x)                                          \
     {                                                                            \
         VECTOR one = ONE(x);                                                     \
         one = NAME(f)(one);                                                      \
@@ -332,12 +332,7 @@ INLINE VECTOR NAME(arctan)(VECTOR x)
     }
 
 /* One tanh waits for the one before in chains of numbers: the sum of a table has half of the latency of tanh above. */
-static COLD REAL NAME(far_tanh)(REAL x)
-{
-    VECTOR one = ONE(x);
-    one = NAME(tanh)(one);
-    return LANE(one, 0);
-}
+ONE_OF(COLD, far_tanh, tanh)
 
 static inline REAL NAME(one_tanh)(REAL x)
 {
@@ -362,7 +357,7 @@ static inline REAL NAME(one_tanh)(REAL x)
         for (int64_t i = 0; i < n; i++) y[i] = LIBM(f)(x[i]);                    \
     }
 
-#define MAP(f) ONE_OF(f) MAP_OF(f)
+#define MAP(f) ONE_OF(inline, one_##f, f) MAP_OF(f)
 MAP(exp)
 MAP(expm1)
 MAP(log)

@@ -27,8 +27,6 @@ NAMES = [
     "copy", "axpby", "multiply", "divide", "gemm", "gemv", "product", "inner", "fill", "cluster", "call", "loop",
     "parallel", "recurrence", "cholesky", "triangular solve", "solve",
 ]  # fmt: skip
-
-
 SIZES = {number: dtype.itemsize for dtype, number in KERNEL_DTYPES.items()}
 
 
@@ -92,16 +90,12 @@ def work(line):
 def moved(line):
     """The bytes of one instruction: what a stride of 0 repeats is there once."""
     detail = line.detail
-    if line.opcode == PARALLEL:
+    if line.opcode == PARALLEL:  # its parts follow
         return 0
-    if line.opcode == CLUSTER:
-        return sum(elements(detail.shape, a.strides) * a.view.dtype.itemsize for a in detail.accesses if a.view)
-    if line.opcode == RECURRENCE:
-        return sum(
-            elements((detail.length,) * len(a.strides), a.strides) * a.view.dtype.itemsize
-            for a in detail.accesses
-            if a.view
-        )
+    if line.opcode in (CLUSTER, RECURRENCE):
+        shape = detail.shape if line.opcode == CLUSTER else (detail.length,)
+        accesses = [a for a in detail.accesses if a.view]  # numbers meet a recurrence in one of its steps
+        return sum(elements(shape[: len(a.strides)], a.strides) * a.view.dtype.itemsize for a in accesses)
     if line.opcode == CALL:
         views = [v for v in (*detail.arguments, detail.result) if type(v) is View]
         return sum(math.prod(v.shape) * v.dtype.itemsize for v in views)
@@ -115,8 +109,8 @@ def moved(line):
         shapes = {}
     if (is_product and line.beta) or line.opcode in FACTORED:
         shapes[line.d or line.c] = (m, n)
-    total = sum(touched(operand, shape, line.batch) for operand, shape in shapes.items() if operand is not None)
-    return (total + touched(line.c, (m, n), line.batch)) * SIZES[line.dtype]
+    read = sum(touched(operand, shape, line.batch) for operand, shape in shapes.items() if operand is not None)
+    return (read + touched(line.c, (m, n), line.batch)) * SIZES[line.dtype]
 
 
 def elements(shape, strides):

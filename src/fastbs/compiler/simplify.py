@@ -11,10 +11,7 @@ from .program import INPUT, Step
 
 __all__ = ["IDENTITIES", "common_subexpressions", "number", "same_shape", "simplify"]
 
-LEAST_OUTER, MOST_OUTER = (
-    4,
-    128,
-)  # sizes for which the register-blocked product is the fastest way to add outer products
+LEAST_OUTER, MOST_OUTER = 4, 128  # sizes for which register-blocked products add outer products fastest
 
 
 def number(x):
