@@ -69,7 +69,7 @@ setup(
             extension("_trace", "trace.pyx"),
             extension("_graph", "graph.pyx", "graph_structure.c", "graph_base.c", "graph_avx2.c"),
             extension("_blocks", "blocks.pyx", "blocks_base.c", "blocks_avx2.c", "blocks_avx512.c"),
-            extension("_kronecker", "kronecker.pyx", "chain_base.c", "chain_avx2.c"),
+            extension("_kronecker", "kronecker.pyx", "chain_base.c", "chain_avx2.c", "chain_avx512.c"),
         ],
         include_path=["src"],
         compiler_directives=DIRECTIVES,

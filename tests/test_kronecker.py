@@ -197,13 +197,41 @@ def check_random_chains(count, seed):
                         atol=(1e-4 if dtype.char in "fF" else 1e-13) * (1 + abs(expected).max()))  # fmt: skip
 
 
-def test_chains_equal_the_definition():
-    check_random_chains(60, 1)
+@pytest.fixture(params=[0, 1, 2], ids=["base", "avx2", "avx512"])
+def instructions(request):
+    _kronecker.limit_instructions(request.param)
+    yield request.param
+    _kronecker.limit_instructions(2)
+
+
+def test_chains_equal_the_definition(instructions):
+    check_random_chains(60, 1 + instructions)
 
 
 @pytest.mark.slow
-def test_many_chains_equal_the_definition():
-    check_random_chains(2000, 2)
+def test_many_chains_equal_the_definition(instructions):
+    check_random_chains(700, 4 + instructions)
+
+
+@pytest.mark.parametrize("dtype", "fdFD")
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [(8, 8)] * 5,  # slabs of three axes, then strips of two, in place
+        [(6, 5), (5, 6), (8, 8), (8, 8), (4, 8)],  # strips in place between buffers
+        [(7, 7), (3, 5), (33, 34), (2, 3), (1, 9)],
+        [(20, 20), (24, 16), (24, 32)],
+    ],
+)
+def test_passes_of_several_modes(shapes, dtype, instructions):
+    factors = [numbers(rng, shape, np.dtype(dtype)) for shape in shapes]
+    op = fb.Kronecker(*factors)
+    X = numbers(rng, (2, *op.shape_in), np.dtype(dtype))
+    back = (0, *range(len(shapes), 0, -1))
+    turned = np.ascontiguousarray(X.transpose(back)).transpose(back)
+    expected = mode_by_mode(factors, X)
+    for x in (X, turned):
+        assert_allclose(op @ x, expected, rtol=0, atol=(1e-5 if dtype in "fF" else 1e-14) * abs(expected).max())
 
 
 @pytest.mark.parametrize("dtype", "dD")

@@ -10,6 +10,8 @@
 #pragma GCC target("avx2,fma")
 #endif
 #define VECTOR_BYTES 32
+#define LINES 1
+#define ROWS 6
 #define TABLE fb_chains_avx2
 #include "chain_impl.h"
 #if defined(__clang__)

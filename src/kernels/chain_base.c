@@ -1,10 +1,16 @@
 /* Chains for the oldest CPU of the platform, the plan of a chain, and the choice. */
 #define VECTOR_BYTES 16
+#define LINES 1
+#define ROWS 3
 #define TABLE fb_chains_base
 #include "chain_impl.h"
 
-#define SLAB 4096 /* numbers: one fills the first level cache, and three hardly the second */
-#define SMALL 16  /* sides of factors that are joined */
+#define SMALL 16 /* sides of factors that are joined */
+#define LARGE 65 /* sides from which on BLAS is faster */
+#ifndef NEAR
+#define NEAR 1024 /* numbers of a slab: two, and what is read and written meanwhile, stay in the first level cache, */
+#define FAR 4096  /* or in the second */
+#endif
 
 /* c = a x b, row-major */
 #define JOIN(REAL)                                                                                                     \
@@ -40,79 +46,150 @@ static int goes_before(const fb_mode *a, const fb_mode *b)
     return 1.0 / (double)a->m - 1.0 / (double)a->n > 1.0 / (double)b->m - 1.0 / (double)b->n;
 }
 
-void fb_plan_chain(int real, fb_chain *chain, void *joined)
+/* Joins neighbours, from the last axis on, so that what is behind the others becomes wide */
+static void join_small(int real, fb_chain *chain, char *joined)
 {
-    int count = 0;
-    const int64_t unit = chain->pairs ? 2 : 1; /* numbers of an element */
-    const size_t size = (real == FB_CHAIN_FLOAT32 ? 4 : 8) * unit;
-    /* from the last axis on, so that what is behind the others becomes wide; then back to the front */
+    const size_t size = (real == FB_CHAIN_FLOAT32 ? 4 : 8) * (chain->pairs ? 2 : 1);
     fb_mode *mode = chain->mode, joint;
     int first = chain->modes;
     for (int a = chain->modes - 1; a >= 0; a--) {
         if (first < chain->modes && mode[a].m * mode[first].m <= SMALL && mode[a].n * mode[first].n <= SMALL) {
-            join(real, chain->pairs, mode + a, mode + first, &joint, (char *)joined + a * FB_JOINED * size);
+            join(real, chain->pairs, mode + a, mode + first, &joint, joined + a * FB_JOINED * size);
             mode[first] = joint;
         } else
             mode[--first] = mode[a];
     }
-    count = chain->modes - first;
-    memmove(mode, mode + first, count * sizeof(fb_mode));
-    chain->modes = count;
+    chain->modes -= first;
+    memmove(mode, mode + first, chain->modes * sizeof(fb_mode));
+}
+
+static int64_t product(const int64_t *dims, int from, int to)
+{
+    int64_t size = 1;
+    for (int a = from; a < to; a++) size *= dims[a];
+    return size;
+}
+
+static int is_large(const fb_mode *mode, int64_t before, int64_t after)
+{
+    const int64_t ld = mode->cs == 1 ? mode->rs : mode->cs, most = INT32_MAX;
+    return mode->m >= LARGE && mode->n >= LARGE && (mode->cs == 1 || mode->rs == 1)
+           && ld >= (mode->cs == 1 ? mode->n : mode->m) && ld <= most && before <= most && after <= most
+           && mode->m <= most && mode->n <= most;
+}
+
+/* The numbers of the largest slab if `count` modes run together on an array of these dims */
+static int64_t slab_of(const fb_chain *chain, const int *order, int count, const int64_t *dims, int64_t line,
+                       fb_pass *pass)
+{
+    const int64_t unit = chain->pairs ? 2 : 1;
+    int64_t now[FB_MODES], widest = 0;
+    pass->count = count;
+    pass->from = pass->to = order[0];
+    for (int t = 0; t < count; t++) {
+        pass->from = order[t] < pass->from ? order[t] : pass->from;
+        pass->to = order[t] > pass->to ? order[t] : pass->to;
+    }
+    pass->to++;
+    if (count > 1 && unit * product(dims, pass->to, chain->modes) < 2 * line)
+        pass->to = chain->modes;
+    memcpy(now, dims, chain->modes * sizeof(int64_t));
+    for (int t = 0; t < count; t++) {
+        now[order[t]] = chain->mode[order[t]].m;
+        const int64_t slab = product(now, pass->from, pass->to);
+        widest = slab > widest ? slab : widest;
+    }
+    return widest * (pass->to == chain->modes ? unit : 2 * line);
+}
+
+/* Whether the results of a pass may stand where its operands stood: strips of whole lines, as large as before */
+static int is_in_place(const fb_chain *chain, const int *order, const fb_pass *pass, const int64_t *dims, int64_t line)
+{
+    const int64_t after = (chain->pairs ? 2 : 1) * product(dims, pass->to, chain->modes);
+    int64_t in = 1, out = 1;
+    for (int t = 0; t < pass->count; t++) {
+        in *= chain->mode[order[t]].n;
+        out *= chain->mode[order[t]].m;
+    }
+    return pass->to < chain->modes && after % line == 0 && in == out && !chain->mode[order[0]].is_large;
+}
+
+void fb_plan_chain(int real, fb_chain *chain, void *joined)
+{
+    join_small(real, chain, joined);
+    const int count = chain->modes;
+    const int64_t unit = chain->pairs ? 2 : 1, line = real == FB_CHAIN_FLOAT32 ? 16 : 8;
+    int *order = chain->order, in_place[FB_MODES];
+    int64_t dims[FB_MODES], sizes[FB_MODES];
     for (int t = 0; t < count; t++) { /* insertion, from the last axis on */
         const int axis = count - 1 - t;
         int at = t;
-        for (; at > 0 && goes_before(chain->mode + axis, chain->mode + chain->order[at - 1]); at--)
-            chain->order[at] = chain->order[at - 1];
-        chain->order[at] = axis;
+        for (; at > 0 && goes_before(chain->mode + axis, chain->mode + order[at - 1]); at--) order[at] = order[at - 1];
+        order[at] = axis;
     }
-    int64_t dims[FB_MODES], total = 1;
-    chain->largest = chain->panel = 1;
-    for (int a = 0; a < count; a++) {
-        dims[a] = chain->mode[a].n;
-        total *= dims[a];
-        const int64_t panel = chain->mode[a].m + unit * chain->mode[a].n + 2; /* lines are copied past the end */
-        chain->panel = panel > chain->panel ? panel : chain->panel;
+    for (int a = 0; a < count; a++) dims[a] = chain->mode[a].n;
+    for (int t = 0; t < count; t++) {
+        fb_mode *mode = chain->mode + order[t];
+        mode->is_large = is_large(mode, product(dims, 0, order[t]), unit * product(dims, order[t] + 1, count));
+        dims[order[t]] = mode->m;
     }
-    chain->inside = chain->from = 0;
-    chain->slab = 0;
-    int64_t widest = 1, from = count;
-    for (int t = 0; t < count - 1; t++) {
-        const int axis = chain->order[t];
-        dims[axis] = chain->mode[axis].m;
-        total = 1;
-        for (int a = 0; a < count; a++) total *= dims[a];
-        chain->largest = total > chain->largest ? total : chain->largest;
-        from = axis < from ? axis : from;
-        widest = 0; /* the largest a slab becomes meanwhile */
-        int64_t now[FB_MODES];
-        for (int a = 0; a < count; a++) now[a] = chain->mode[a].n;
-        for (int s = -1; s <= t; s++) {
-            int64_t slab = 1;
-            if (s >= 0)
-                now[chain->order[s]] = chain->mode[chain->order[s]].m;
-            for (int64_t a = from; a < count; a++) slab *= now[a];
-            widest = slab > widest ? slab : widest;
+    chain->packed = chain->panel = chain->slab = chain->largest = 0;
+    for (int a = 0; a < count; a++) { /* whole lines */
+        fb_mode *mode = chain->mode + a;
+        const int64_t width = a == count - 1 ? (unit * mode->m + line - 1) / line * line : mode->m;
+        const int64_t panel = mode->m + unit * mode->n + 2; /* lines are copied past the end */
+        mode->at = chain->packed;
+        if (!mode->is_large)
+            chain->packed += (width * unit * mode->n + line - 1) / line * line;
+        chain->panel = 2 * line * panel > chain->panel ? 2 * line * panel : chain->panel;
+        dims[a] = mode->n;
+    }
+    chain->passes = 0;
+    for (int t = 0; t < count;) {
+        fb_pass *pass = chain->pass + chain->passes, more;
+        slab_of(chain, order + t, 1, dims, line, pass);
+        while (t + pass->count < count && !chain->mode[order[t]].is_large
+               && !chain->mode[order[t + pass->count]].is_large) {
+            const int64_t slab = slab_of(chain, order + t, pass->count + 1, dims, line, &more);
+            if (slab > (pass->count == 1 ? FAR : NEAR))
+                break;
+            *pass = more;
+            chain->slab = slab > chain->slab ? slab : chain->slab;
         }
-        if (t > 0 && from > 0 && unit * widest <= SLAB) {
-            chain->inside = t + 1;
-            chain->from = (int)from;
-            chain->slab = unit * widest;
-        }
+        in_place[chain->passes] = is_in_place(chain, order + t, pass, dims, line);
+        for (int s = 0; s < pass->count; s++) dims[order[t + s]] = chain->mode[order[t + s]].m;
+        sizes[chain->passes++] = unit * product(dims, 0, count);
+        t += pass->count;
     }
-    chain->largest *= unit;
+    chain->slab = (chain->slab + line - 1) / line * line;
+    chain->buffers = 0;
+    for (int p = chain->passes - 1, target = 0; p >= 0; p--) {
+        chain->pass[p].target = target;
+        if (target) {
+            chain->largest = sizes[p] > chain->largest ? sizes[p] : chain->largest;
+            chain->buffers = target > chain->buffers ? target : chain->buffers;
+        }
+        if (!in_place[p])
+            target = target == 1 ? 2 : 1;
+    }
+    chain->largest = (chain->largest + line - 1) / line * line;
 }
 
 int64_t fb_chain_workspace(const fb_chain *chain)
 {
-    return 2 * (chain->largest + chain->slab) + 16 * chain->panel;
+    return 16 + chain->packed + chain->panel + 2 * chain->slab + chain->buffers * chain->largest;
 }
 
-fb_run_chain fb_choose_chain(int real)
+const fb_chain_kernels *fb_choose_chain(int real, int most)
 {
 #if defined(__GNUC__) && defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return fb_chains_avx2[real];
+    if (most >= 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
+        && __builtin_cpu_supports("avx512dq"))
+        return fb_chains_avx512 + real;
+    if (most >= 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return fb_chains_avx2 + real;
 #endif
-    return fb_chains_base[real];
+    (void)most;
+    return fb_chains_base + real;
 }

@@ -20,19 +20,28 @@ cdef extern from "chain.h" nogil:
         int modes, pairs
         fb_mode mode[FB_MODES]
         fb_gemm gemm
-    ctypedef void (*fb_run_chain)(const fb_chain *, const void *, void *, void *) noexcept
+    ctypedef struct fb_chain_kernels:
+        void (*pack)(fb_chain *, void *) noexcept nogil
+        void (*run)(const fb_chain *, const void *, void *, void *) noexcept nogil
     void fb_plan_chain(int real, fb_chain *chain, void *joined)
     int64_t fb_chain_workspace(const fb_chain *chain)
-    fb_run_chain fb_choose_chain(int real)
+    const fb_chain_kernels *fb_choose_chain(int real, int most)
 
 # Tests: the allocation fails that comes after this many more; negative is never. And the blocks of memory in use.
 cdef int64_t allocations_left = -1, in_use = 0
+cdef int most = 2  # how many steps above the oldest CPU of the platform kernels may go: AVX2, AVX-512
 
 
 def fail_allocation(count):
     """Tests: let the allocation fail that comes after `count` more; None for never."""
     global allocations_left
     allocations_left = -1 if count is None else count
+
+
+def limit_instructions(steps):
+    """Tests: let kernels go at most so many steps above the oldest CPU of the platform."""
+    global most
+    most = steps
 
 
 def allocated():
@@ -141,7 +150,7 @@ cdef cnp.ndarray run_modes(tuple factors, cnp.ndarray x, bint turned):
     cdef cnp.PyArray_Dims swap
     cdef cnp.ndarray factor, y
     cdef fb_chain chain
-    cdef fb_run_chain run_chain = fb_choose_chain(real)
+    cdef const fb_chain_kernels *kernels = fb_choose_chain(real, most)
     cdef void *workspace
     cdef void *joined = NULL
     cdef char *p
@@ -172,6 +181,7 @@ cdef cnp.ndarray run_modes(tuple factors, cnp.ndarray x, bint turned):
         fb_plan_chain(real, &chain, joined)
         workspace = allocate(fb_chain_workspace(&chain) * (4 if real == 0 else 8))
         try:
+            kernels.pack(&chain, workspace)
             p, q = cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(y)
             work = <double> (step_x + step_y) * 64 * k
             run = max(1, <int64_t> (1e8 / work))  # between two looks for Ctrl-C
@@ -179,11 +189,11 @@ cdef cnp.ndarray run_modes(tuple factors, cnp.ndarray x, bint turned):
                 run = min(run, stack - at)
                 if work * stack < 1e5:
                     for s in range(at, at + run):
-                        run_chain(&chain, p + s * step_x * size, q + s * step_y * size, workspace)
+                        kernels.run(&chain, p + s * step_x * size, q + s * step_y * size, workspace)
                 else:
                     with nogil:
                         for s in range(at, at + run):
-                            run_chain(&chain, p + s * step_x * size, q + s * step_y * size, workspace)
+                            kernels.run(&chain, p + s * step_x * size, q + s * step_y * size, workspace)
                     PyErr_CheckSignals()
                 at += run
         finally:
