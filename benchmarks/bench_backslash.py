@@ -1,16 +1,16 @@
 """Solving block systems of operators, and gradients of networks through the backslash."""
 
 from .backslash_cases import Chain, Network, Pairs, rivals_of
+from .rival import OneRival
 
 
-class _Solves:
-    """Prepares ``run``: one rival on one ``system`` of N blocks of size n."""
+class _Solves(OneRival):
+    """One ``system`` of N blocks of size n."""
 
     param_names = ("N", "n", "rival")
 
-    def setup(self, N, n, rival):
-        self.run = rivals_of(self.system(N, n))[rival]
-        self.run()
+    def found(self, N, n, rival):
+        return rivals_of(self.system(N, n))
 
 
 class ChainOfOperators(_Solves):

@@ -1,20 +1,21 @@
 """Uncompiled gradients, and what recording adds to a step."""
 
 from .gradient_cases import RECORDING, STEPS, extra, network, recurrence
+from .rival import OneRival
 
 CASES = {"network": network, "recurrence": recurrence}
 WARM = 40  # calls after which a structure that repeats runs as a tape
 
 
-class Gradient:
+class Gradient(OneRival):
     params = (tuple(CASES), ("fastbs", "autograd", "torch"))
     param_names = ("program", "rival")
 
+    def found(self, program, rival):
+        return CASES[program]()
+
     def setup(self, program, rival):
-        rivals = CASES[program]()
-        if rival not in rivals:
-            raise NotImplementedError  # asv's word for "skip"
-        self.run = rivals[rival]
+        super().setup(program, rival)
         for _ in range(WARM):
             self.run()
 

@@ -6,14 +6,15 @@ import fastbs as fb
 
 from .graph_cases import NODES, ordering, random_graph, solvers
 from .paired import compare
+from .rival import OneRival
 
 
-class Solve:
+class Solve(OneRival):
     params = (NODES, ("splu", "given order", "factorized"))
     param_names = ("nodes", "rival")
 
-    def setup(self, nodes, rival):
-        self.run = solvers(nodes)[rival]
+    def found(self, nodes, rival):
+        return solvers(nodes)
 
     def time_solve(self, nodes, rival):
         self.run()

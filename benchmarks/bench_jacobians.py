@@ -1,20 +1,17 @@
 """Jacobians of chains of tanh layers, ours and JAX's."""
 
 from .jacobian_cases import CASES, PEERS, rivals
+from .rival import OneRival
 
 OURS = ("fastbs", "compiled")
 
 
-class Jacobian:
+class Jacobian(OneRival):
     params = (tuple(CASES), (*OURS, *PEERS, "split"))
     param_names = ("widths", "rival")
 
-    def setup(self, case, rival):
-        found = rivals(case, peers=rival not in OURS)
-        if rival not in found:
-            raise NotImplementedError  # asv's word for "skip"
-        self.run = found[rival]
-        self.run()
+    def found(self, case, rival):
+        return rivals(case, peers=rival not in OURS)
 
     def time_jacobian(self, case, rival):
         self.run()

@@ -2,21 +2,18 @@
 
 from .kronecker_cases import CHAINS, rivals
 from .paired import compare
+from .rival import OneRival
 
 RIVALS = ("fastbs", "fastkron gekmm", "fastkron gemkm", "opt_einsum")
 
 
-class Chain:
+class Chain(OneRival):
     params = (tuple(CHAINS), RIVALS)
     param_names = ("chain", "rival")
 
-    def setup(self, chain, rival):
+    def found(self, chain, rival):
         shapes, columns, _ = CHAINS[chain]
-        found = rivals(shapes, columns)
-        if rival not in found:
-            raise NotImplementedError  # asv's word for "skip"
-        self.run = found[rival]
-        self.run()
+        return rivals(shapes, columns)
 
     def time_apply(self, chain, rival):
         self.run()

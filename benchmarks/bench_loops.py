@@ -4,20 +4,17 @@ import numpy as np
 
 from .loop_cases import CASES, compilers, rivals
 from .paired import compare
+from .rival import OneRival
 
 DTYPES = ("float64", "float32")
 
 
-class Loop:
+class Loop(OneRival):
     params = (tuple(CASES), DTYPES, ("fastbs", "jax"))
     param_names = ("loop", "dtype", "rival")
 
-    def setup(self, case, dtype, rival):
-        found = rivals(case, np.dtype(dtype).type, peers=rival != "fastbs")
-        if rival not in found:
-            raise NotImplementedError  # asv's word for "skip"
-        self.run = found[rival]
-        self.run()
+    def found(self, case, dtype, rival):
+        return rivals(case, np.dtype(dtype).type, peers=rival != "fastbs")
 
     def time_gradient(self, case, dtype, rival):
         self.run()

@@ -2,18 +2,15 @@
 
 from . import hessian_cases, program_cases, small_cases
 from .paired import compare
+from .rival import OneRival
 
 
-class _Rivals:
+class _Rivals(OneRival):
     param_names = ("case", "rival")
 
-    def setup(self, case, rival):
+    def found(self, case, rival):
         # what a process needs with a peer says nothing of ours
-        found = self.cases.rivals(case, peers=not rival.startswith("fastbs"))
-        if rival not in found:
-            raise NotImplementedError  # asv's word for "skip"
-        self.run = found[rival]
-        self.run()
+        return self.cases.rivals(case, peers=not rival.startswith("fastbs"))
 
     def time_call(self, case, rival):
         self.run()

@@ -1,20 +1,17 @@
 """Time to the first gradient, to import, and how two threads share the cores."""
 
 from .paired import compare
+from .rival import OneRival
 from .start_cases import import_seconds, rivals
 from .thread_cases import rivals as on_threads
 
 
-class First:
+class First(OneRival):
     params = ("fastbs", "jax")
     param_names = ("rival",)
 
-    def setup(self, rival):
-        found = rivals(peers=rival != "fastbs")
-        if rival not in found:
-            raise NotImplementedError  # asv's word for "skip"
-        self.run = found[rival]
-        self.run()
+    def found(self, rival):
+        return rivals(peers=rival != "fastbs")
 
     def time_gradient(self, rival):
         self.run()
