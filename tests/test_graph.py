@@ -1,509 +1,466 @@
-"""Path weights against path enumeration, the dense inverse, and themselves in another spelling."""
+"""Sweeps of `Graph` against the dense inverse, the level-by-level specification, and networkx."""
 
+import pickle
 import re
-from fractions import Fraction
-from itertools import pairwise
+import signal
 
 import networkx as nx
 import numpy as np
 import pytest
 import scipy.sparse
-import sympy
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import scipy.sparse.linalg
 
-import fastbs.levels
+import fastbs as fb
+from dense import check_in_50_digits
+from fastbs import _graph, levels
 from fastbs.errors import DtypeError, ShapeError, StructureError
-from fastbs.graph import operation_counts, path_weights
+from fastbs.semirings import SEMIRINGS
+from memory import failing_allocations, peak
 
-ORDERS = ("forward", "backward", "auto")
-FIVE_NODES = [(1, 3, "a"), (2, 3, "b"), (3, 4, "c"), (4, 5, "d")]
-
-
-def enumerate_paths(edges, source, sink):
-    """The definition: the sum over all paths of the product of their weights; () has the product 1."""
-    total, paths = 0, [(source, 1)]
-    while paths:
-        node, product = paths.pop()
-        if node == sink:
-            total += product
-        paths += [(j, product * weight) for i, j, weight in edges if i == node]
-    return total
+KINDS = tuple(SEMIRINGS)
 
 
-def random_dag(rng, n, density=0.4, dtype=float):
-    """A dense Lt with its nodes in a random order."""
-    weights = rng.integers(-3, 4, (n, n)) + (1j * rng.integers(-3, 4, (n, n)) if np.dtype(dtype).kind == "c" else 0)
-    weights = np.triu(weights * (rng.random((n, n)) < density), 1)
-    order = rng.permutation(n)
-    return weights[np.ix_(order, order)].astype(dtype)
+def random_csr(rng, n, edges, dtype=float, shuffled=True):
+    """Lt with parallel edges; node numbers are in topological order unless shuffled."""
+    tails = rng.integers(0, max(n - 1, 1), edges)
+    heads = tails + 1 + rng.integers(0, n, edges) % np.maximum(n - 1 - tails, 1)
+    place = rng.permutation(n) if shuffled else np.arange(n)
+    return compressed(place[tails], place[heads], (rng.random(edges) - 0.4).astype(dtype), n)
 
 
-def dense(Lt, sources, sinks):
-    """S^T (I - Lt)^-1 T."""
-    return np.linalg.inv(np.eye(len(Lt)) - Lt)[np.ix_(sources, sinks)]
+def compressed(tails, heads, weights, n):
+    """CSR with parallel edges side by side, which SciPy would add up."""
+    by_tail = np.argsort(tails, kind="stable")
+    Lt = scipy.sparse.csr_array((n, n), dtype=weights.dtype)
+    Lt.indptr = np.concatenate(([0], np.cumsum(np.bincount(tails, minlength=n)))).astype(np.int32)
+    Lt.indices, Lt.data = heads[by_tail].astype(np.int32), weights[by_tail]
+    return Lt
 
 
-# --- the five-node example ---------------------------------------------------------------------------
+def by_definition(Lt, b, kind):
+    """x_i = b_i plus the sum over the edges of w times x_j, node by node against the edges."""
+    kind, n = SEMIRINGS[kind], Lt.shape[0]
+    graph = nx.DiGraph(zip(np.repeat(np.arange(n), np.diff(Lt.indptr)).tolist(), Lt.indices.tolist(), strict=True))
+    graph.add_nodes_from(range(n))
+    order = list(nx.topological_sort(graph))
+    x = b.astype(float)
+    for i in reversed(order):
+        for e in range(Lt.indptr[i], Lt.indptr[i + 1]):
+            x[i] = kind.plus(x[i], kind.times(Lt.data[e], x[Lt.indices[e]]))
+    assert len(order) == n
+    return x
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_five_nodes_symbolically(order):
-    a, b, c, d = sympy.symbols("a b c d")
-    edges = [(1, 3, a), (2, 3, b), (3, 4, c), (4, 5, d)]
-    found = path_weights(edges, [1, 2], [5], order)
-    assert found.shape == (2, 1)
-    assert found.dtype == object
-    assert found.tolist() == [[a * c * d], [b * c * d]]
-
-
-def test_five_nodes_take_four_multiplications_forward_and_three_backward():
-    edges = [(i, j, sympy.Symbol(name)) for i, j, name in FIVE_NODES]
-    assert operation_counts(edges, [1, 2], [5]) == (4, 3)
-    assert operation_counts(edges, [1, 2], 5) == (4, 3)
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_factors_keep_the_order_of_the_path(order):
-    a, b, c, d = sympy.symbols("a b c d", commutative=False)
-    edges = [(1, 3, a), (2, 3, b), (3, 4, c), (4, 5, d)]
-    assert path_weights(edges, [1, 2], 5, order).tolist() == [a * c * d, b * c * d]
-
-
-# --- the definition ----------------------------------------------------------------------------------
-
-
-class Counted:
-    """An integer that counts its multiplications, all by others of its kind: there is none by 0 or 1."""
-
-    made = 0
-
-    def __init__(self, value):
-        self.value = value
-
-    def __mul__(self, other):
-        Counted.made += 1
-        return Counted(self.value * other.value)
-
-    def __add__(self, other):
-        return Counted(self.value + getattr(other, "value", other))
-
-    __radd__ = __add__
-
-
-@st.composite
-def problems(draw, weights):
-    """A random multigraph without cycles, its nodes named in a random order, with sources and sinks."""
-    n = draw(st.integers(1, 7))
-    names = draw(st.permutations(range(n)))
-    pairs = st.tuples(st.integers(0, n - 1), st.integers(0, n - 1), weights).filter(lambda e: e[0] < e[1])
-    edges = draw(st.lists(pairs, max_size=14)) if n > 1 else []
-    chosen = st.lists(st.integers(0, n - 1), max_size=4)
-    return n, [(names[i], names[j], w) for i, j, w in edges], draw(chosen), draw(chosen)
-
-
-@settings(deadline=None)
-@given(problems(st.fractions(-3, 3, max_denominator=4)), st.sampled_from(ORDERS))
-def test_equals_the_enumeration_of_all_paths(problem, order):
-    n, edges, sources, sinks = problem
-    found = path_weights(edges, sources, sinks, order, nodes=range(n))
-    assert found.tolist() == [[enumerate_paths(edges, s, t) for t in sinks] for s in sources]
-
-
-@settings(deadline=None)
-@given(problems(st.integers(1, 3)))
-def test_counts_are_the_multiplications_that_are_made(problem):
-    n, edges, sources, sinks = problem
-    edges = [(i, j, Counted(w)) for i, j, w in edges]
-    counts = operation_counts(edges, sources, sinks, nodes=range(n))
-    for order, expected in zip(ORDERS, (*counts, min(counts)), strict=True):
-        Counted.made = 0
-        path_weights(edges, sources, sinks, order, nodes=range(n))
-        assert Counted.made == expected
-
-
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("dtype", "bhilefdgFDG")
-def test_equals_the_dense_inverse(rng_seed, dtype, order):
-    rng = np.random.default_rng(rng_seed)
-    Lt = random_dag(rng, 9, 0.3, dtype)
-    sources, sinks = rng.integers(0, 9, 4), rng.integers(0, 9, 3)
-    exact = dense(Lt.astype(np.result_type(dtype, "F").char.upper().replace("G", "D")), sources, sinks)
-    for edges in (Lt, scipy.sparse.coo_array(Lt)) if dtype != "e" else (Lt,):
-        found = path_weights(edges, sources, sinks, order)
-        assert found.dtype == np.dtype(dtype)
-        assert found.flags.c_contiguous
-        if found.dtype.kind == "i":  # as NumPy, integers wrap
-            exact_integers = np.rint(exact.real).astype(np.int64).astype(dtype)
-            np.testing.assert_array_equal(found, exact_integers)
-        else:
-            np.testing.assert_allclose(found, exact, rtol=1e-2 if dtype == "e" else 2e-5, atol=1e-3)
-
-
-@pytest.fixture(params=range(3))
-def rng_seed(request):
-    return request.param
-
-
-def test_double_precision_is_double():
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+@pytest.mark.parametrize("planned", [False, True])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_solves_by_definition(kind, dtype, index, planned, shuffled):
     rng = np.random.default_rng(0)
-    Lt = random_dag(rng, 40, 0.2) * 0.1
-    everything = np.arange(40)
+    for n, edges, columns in [(1, 0, ()), (2, 3, (1,)), (40, 150, ()), (40, 99, (2,)), (40, 500, (3,)), (9, 20, (4,)),
+                              (9, 20, (5,)), (60, 90, (17,))]:  # fmt: skip
+        Lt = random_csr(rng, n, edges, dtype, shuffled=shuffled)
+        graph = fb.Graph(Lt)
+        graph = type(graph)._of(*(part.astype(index) for part in graph._parts[:2]), *graph._parts[2:3],
+                                None if graph._parts[3] is None else graph._parts[3].astype(index),
+                                *graph._parts[4:])  # fmt: skip
+        graph = fb.factorize(graph) if planned else graph
+        b = rng.standard_normal((n, *columns)).astype(dtype)
+        kept = b.copy()
+        tolerance = {"rtol": 2e-4, "atol": 2e-4} if dtype == np.float32 else {"rtol": 1e-11, "atol": 1e-11}
+        np.testing.assert_allclose(graph.solve(b, kind), by_definition(Lt, b, kind), **tolerance)
+        turned = compressed(*graph.T.edges, Lt.data, n)
+        np.testing.assert_allclose(graph.T.solve(b, kind), by_definition(turned, b, kind), **tolerance)
+        np.testing.assert_array_equal(b, kept)
+        out = np.empty_like(b)
+        assert graph.solve(b, kind, out=out) is out
+        np.testing.assert_array_equal(out, graph.solve(b, kind))
+        assert graph.solve(kept, kind, out=kept) is kept
+        np.testing.assert_array_equal(out, kept)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_no_columns_are_written_nowhere(turned):
+    graph = fb.factorize(fb.Graph(random_csr(np.random.default_rng(0), 9, 27, shuffled=False)))
+    sweeper = (graph.T if turned else graph)._sweeper
+    memory = np.full((9, 4), 7.0)
+    for push in (False, True):
+        assert sweeper.run(memory[:, :0].reshape(9, 0), push, 0, memory[:, :0].reshape(9, 0)).shape == (9, 0)
+        np.testing.assert_array_equal(memory, 7.0)
+    assert graph.solve(np.zeros((9, 0))).shape == (9, 0)
+
+
+@pytest.mark.parametrize("n", [1, 7, 5000])
+def test_is_the_inverse_of_I_minus_Lt(n):
+    rng = np.random.default_rng(1)
+    Lt = random_csr(rng, n, 3 * n if n > 1 else 0)
+    graph = fb.Graph(Lt)
+    b = rng.standard_normal((n, 2))
+    for solver in (graph, fb.factorize(graph)):
+        for x, matrix in ((solver.solve(b), Lt), (solver.H.solve(b), Lt.T)):
+            residual = x - matrix @ x - b
+            scale = abs(x) + abs(matrix) @ abs(x) + abs(b)
+            assert (abs(residual) <= 10 * np.finfo(float).eps * scale * max(1, Lt.nnz / n)).all()
+    np.testing.assert_allclose(fb.backslash(graph, b), graph.solve(b))
+
+
+@pytest.mark.parametrize(("n", "edges"), [(250_000, 400_000), (1500, 1_100_000)])
+def test_plans_of_many_windows_and_of_many_edges(n, edges):
+    rng = np.random.default_rng(15)
+    Lt = random_csr(rng, n, edges)
+    Lt.data *= 2 * n / edges
+    graph, b = fb.Graph(Lt), rng.standard_normal(n)
+    planned = fb.factorize(graph)
+    np.testing.assert_allclose(planned.solve(b), graph.solve(b), rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(planned.T.solve(b), graph.T.solve(b), rtol=1e-10, atol=1e-10)
+    assert planned.T.solve(b, "max-plus").max() == graph.T.solve(b, "max-plus").max()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("order", ["forward", "backward", "auto"])
+def test_path_weights_equal_the_level_by_level_specification(kind, order):
+    rng = np.random.default_rng(2)
+    Lt = random_csr(rng, 50, 160)
+    sources, sinks = rng.integers(0, 50, 7), rng.integers(0, 50, 5)
+    graph = fb.Graph(Lt)
+    structure = levels.between(*graph._parts[:4], list(sources), list(sinks), SEMIRINGS[kind])
+    expected = levels.paths(structure, list(sources), list(sinks), SEMIRINGS[kind])
+    for edges in (Lt, graph, fb.factorize(graph)):
+        found = fb.path_weights(edges, sources, sinks, order, semiring=kind)
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12)
+        out = np.empty((7, 5))
+        assert fb.path_weights(edges, sources, sinks, order, semiring=kind, out=out) is out
+        np.testing.assert_array_equal(out, found)
+    np.testing.assert_allclose(fb.path_weights(graph.T, sinks, sources, order, semiring=kind), expected.T, rtol=1e-11)
+    np.testing.assert_allclose(graph.path_weights(sources, sinks, semiring=kind), expected, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["max-plus", "min-plus", "log-sum-exp"])
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_no_path_is_the_zero_of_the_semiring_beside_bad_weights(kind, bad):
+    edges = [(0, 1, bad), (1, 2, 1.0), (3, 2, 2.0), (2, 4, 5.0)]
+    for given in (edges, fb.Graph(edges), fb.Graph([(j, i, w) for i, j, w in edges]).T):
+        with np.errstate(invalid="ignore"):  # numpy.logaddexp of NaN
+            found = fb.path_weights(given, [3, 0, 4], [4, 1, 0], semiring=kind)
+        zero = SEMIRINGS[kind].zero
+        np.testing.assert_array_equal(found[0], [7, zero, zero])
+        assert found[1, 1] == bad or np.isnan(bad)
+        np.testing.assert_array_equal(found[2], [0, zero, zero])
+
+
+def test_many_sources_go_in_blocks(monkeypatch):
+    Lt = random_csr(np.random.default_rng(3), 30, 90)
+    whole = fb.path_weights(Lt, range(30), range(30))
+    monkeypatch.setattr("fastbs.graph.COLUMNS", 7)
+    np.testing.assert_array_equal(fb.path_weights(Lt, range(30), range(30)), whole)
+
+
+def test_parallel_edges_join_in_the_semiring():
+    edges = [(0, 1, 2.0), (0, 1, 5.0)]
+    assert fb.path_weights(edges, 0, 1, semiring="max-plus") == 5
+    assert fb.path_weights(edges, 0, 1, semiring="min-plus") == 2
+    assert fb.path_weights(edges, 0, 1, semiring="log-sum-exp") == pytest.approx(np.logaddexp(2, 5))
+    assert fb.path_weights([(0, 1, 2), (1, 2, 3)], 0, 2, semiring="max-plus") == 5
+
+
+# --- critical paths ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_critical_paths_are_those_of_networkx(seed):
+    rng = np.random.default_rng(seed)
+    graph = nx.gn_graph(30, seed=seed)
+    graph.add_edges_from((i, j) for i, j in rng.integers(0, 30, (40, 2)).tolist() if i > j)
+    for i, j in graph.edges:
+        graph[i][j]["weight"] = float(rng.integers(1, 50))
+    mine = fb.Graph(graph)
+    weight, path = mine.critical_path(graph.nodes, graph.nodes)
+    assert weight == nx.dag_longest_path_length(graph) == nx.path_weight(graph, path, "weight")
+    weight, path = mine.critical_path(29, 0, "min-plus")
+    assert weight == nx.shortest_path_length(graph, 29, 0, "weight") == nx.path_weight(graph, path, "weight")
+    turned, back = mine.T.critical_path(0, 29, "min-plus")
+    assert turned == weight == nx.path_weight(graph, back[::-1], "weight")
+    assert (back[0], back[-1]) == (0, 29)
+
+
+def test_critical_paths_may_be_empty_or_missing():
+    graph = fb.Graph([("a", "b", -1.0), ("c", "b", 2.0)])
+    assert graph.critical_path("a", "a") == (0, ["a"])
+    assert graph.critical_path("a", ["a", "b"]) == (0, ["a"])
+    assert graph.critical_path(["a", "c"], "b") == (2, ["c", "b"])
+    assert graph.critical_path("a", "c") == (-np.inf, [])
+    assert graph.critical_path("a", "c", "min-plus") == (np.inf, [])
+    assert graph.critical_path([], "c") == (-np.inf, [])
+
+
+# --- derivatives -------------------------------------------------------------------------------------
+
+
+def finite_difference(f, w, h=1e-6):
+    each = np.eye(len(w))
+    return np.array([(f(w + h * e) - f(w - h * e)) / (2 * h) for e in each])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("order", ["forward", "backward"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_derivatives_of_path_weights_with_respect_to_all_weights(kind, order, turned):
+    rng = np.random.default_rng(5)
+    graph = fb.Graph(random_csr(rng, 9, 22))
+    graph = graph.T if turned else graph
+    sources, sinks = list(graph.order[:3]), list(graph.order[-2:])
+
+    def loss(w):
+        x = fb.path_weights(graph, sources, sinks, order, semiring=kind, weights=w)
+        return np.sum(np.where(np.isfinite(x), np.sin(np.where(np.isfinite(x), x, 0.0)), 0.0))
+
+    gradient = fb.grad(loss)(graph.weights)
+    np.testing.assert_allclose(gradient, finite_difference(loss, graph.weights), rtol=1e-6, atol=1e-8)
+    _, tangent = fb.jvp(loss, [graph.weights], [np.ones(22)])
+    np.testing.assert_allclose(tangent, gradient.sum(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_derivatives_of_solves(kind):
+    rng = np.random.default_rng(6)
+    graph = fb.Graph(random_csr(rng, 8, 15))
+    b = rng.standard_normal(8)
+
+    def f(w, b):
+        return graph.solve(b, kind, weights=w)
+
+    for k, x in enumerate((graph.weights, b)):
+        jacobian = fb.jacobian(f, argnums=k)(graph.weights, b)
+        expected = finite_difference(lambda x, k=k: f(*(x, b) if k == 0 else (graph.weights, x)), x).T
+        np.testing.assert_allclose(jacobian, expected, rtol=1e-6, atol=1e-8)
+
+
+def test_second_derivatives():
+    graph = fb.Graph(random_csr(np.random.default_rng(7), 7, 14))
+    for kind in ("sum-product", "log-sum-exp"):
+
+        def loss(w, kind=kind):
+            return np.sum(graph.solve(np.ones((7, 2)), kind, weights=w) ** 2)
+
+        hessian = fb.hessian(loss)(graph.weights)
+        np.testing.assert_allclose(hessian, finite_difference(fb.grad(loss), graph.weights), rtol=1e-5, atol=1e-6)
+
+
+def test_ties_share_the_derivative():
+    graph = fb.Graph([(0, 1, 1.0), (0, 2, 1.0), (1, 3, 1.0), (2, 3, 1.0)])
+    gradient = fb.grad(lambda w: fb.path_weights(graph, 0, 3, semiring="max-plus", weights=w))(graph.weights)
+    np.testing.assert_array_equal(gradient, [0.5, 0.5, 0.5, 0.5])
+
+
+def test_weights_in_place_of_the_graph_s_own():
+    graph = fb.Graph([(0, 1, 2.0), (1, 2, 3.0)])
+    assert fb.path_weights(graph, 0, 2, weights=np.array([5.0, 7.0])) == 35
+    assert fb.path_weights(graph, 0, 2) == 6
+    assert fb.path_weights(graph.T, 2, 0, weights=[5, 7]) == 35
+    np.testing.assert_array_equal(graph.solve(np.array([0.0, 0.0, 1.0]), weights=[5, 7]), [35, 7, 1])
+
+
+# --- dtypes, copies, bridges -------------------------------------------------------------------------
+
+
+def test_dtypes_are_promoted():
+    Lt = random_csr(np.random.default_rng(8), 20, 50, np.float32)
+    graph = fb.Graph(Lt)
+    assert graph.solve(np.ones(20)).dtype == np.float64
+    assert graph.solve(np.ones(20, np.float32)).dtype == np.float32
+    assert graph.solve(np.ones(20, int)).dtype == np.float32
+    assert fb.Graph(Lt.astype(np.float64)).solve(np.ones(20, np.float32)).dtype == np.float64
+    exact = np.linalg.inv(np.eye(20) - Lt.toarray().astype(float))
+    b = np.arange(20) + 1j
+    np.testing.assert_allclose(graph.solve(b), exact @ b, rtol=1e-5)
+    np.testing.assert_allclose(graph.solve(list(range(20))), exact @ np.arange(20), rtol=1e-4, atol=1e-5)
+    out = np.empty(20, complex)
+    assert graph.solve(b, out=out) is out
+
+
+def test_any_memory_order():
+    rng = np.random.default_rng(9)
+    graph = fb.Graph(random_csr(rng, 20, 50))
+    b = rng.standard_normal((20, 6))
+    expected = graph.solve(b)
+    for view in (np.asfortranarray(b), b[::-1][::-1], np.repeat(b, 2, axis=1)[:, ::2]):
+        np.testing.assert_array_equal(graph.solve(view), expected)
+    out = np.empty((20, 12))[:, ::2]
+    assert graph.solve(b, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+    shared = np.zeros((21, 6))
+    shared[1:] = b
+    graph.solve(shared[1:], out=shared[:-1])
+    np.testing.assert_array_equal(shared[:-1], expected)
+
+
+def test_a_graph_is_a_snapshot():
+    Lt = random_csr(np.random.default_rng(10), 20, 50)
+    graph = fb.Graph(Lt)
+    expected = graph.solve(np.ones(20))
+    Lt.data[:] = np.nan
+    Lt.indices[:] = 10**6
+    np.testing.assert_array_equal(graph.solve(np.ones(20)), expected)
+    with pytest.raises(ValueError, match="read-only"):
+        graph.weights[0] = 1
+    for copied in (pickle.loads(pickle.dumps(graph)), pickle.loads(pickle.dumps(fb.factorize(graph.T).T))):
+        np.testing.assert_allclose(copied.solve(np.ones(20)), expected, rtol=1e-14)
+    assert repr(graph) == "<Graph of 20 nodes and 50 edges, float64>"
+    assert repr(fb.factorize(graph)).startswith("<planned Graph")
+
+
+def test_to_scipy():
+    Lt = random_csr(np.random.default_rng(11), 20, 50)
+    graph = fb.Graph(Lt)
+    np.testing.assert_array_equal(graph.to_scipy().toarray(), Lt.toarray())
+    np.testing.assert_array_equal(graph.T.to_scipy().toarray(), Lt.toarray().T)
+    tails, heads = graph.T.edges
+    expected = scipy.sparse.coo_array((graph.weights, (tails, heads)), shape=(20, 20))
+    np.testing.assert_allclose(expected.toarray(), Lt.toarray().T)
+    assert graph.H is graph.T
+    assert graph.T.T is graph
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_against_mpmath(dtype):
+    rng = np.random.default_rng(14)
+    Lt = random_csr(rng, 12, 24, dtype)
+    graph, dense, b = fb.Graph(Lt), np.eye(12, dtype=dtype) - Lt.toarray(), rng.standard_normal(12).astype(dtype)
+    check_in_50_digits(dense, graph.solve(b), b)
+    check_in_50_digits(dense.T, fb.factorize(graph).T.solve(b), b)
+
+
+def test_as_scipy():
+    Lt = random_csr(np.random.default_rng(11), 20, 40, shuffled=True)
+    inverse = np.linalg.inv(np.eye(20) - Lt.toarray())
+    S, X = fb.Graph(Lt).as_scipy(), np.random.default_rng(12).standard_normal((20, 3))
+    np.testing.assert_allclose(S @ X, inverse @ X)
+    np.testing.assert_allclose(S.H @ X[:, 0], inverse.T @ X[:, 0])
+    # the largest singular value of all path weights, matrix-free
     np.testing.assert_allclose(
-        path_weights(Lt, everything, everything), dense(Lt, everything, everything), rtol=1e-12, atol=1e-14
+        scipy.sparse.linalg.svds(S, k=1, v0=np.ones(20), return_singular_vectors=False), np.linalg.norm(inverse, 2)
     )
 
 
-def test_booleans_say_whether_there_is_a_path():
-    Lt = random_dag(np.random.default_rng(1), 8) != 0
-    found = path_weights(Lt, range(8), range(8))
-    assert found.dtype == bool
-    np.testing.assert_array_equal(found, path_weights(Lt.astype(int), range(8), range(8)) > 0)
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_the_order_is_topological(shuffled):
+    graph = fb.Graph(random_csr(np.random.default_rng(12), 3000, 9000, shuffled=shuffled))
+    for turned in (graph, graph.T):
+        place = np.empty(3000, int)
+        place[turned.order] = np.arange(3000)
+        tails, heads = turned.edges
+        assert (place[tails] < place[heads]).all()
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_blocks_of_sources_and_sinks(monkeypatch, order):
-    Lt = random_dag(np.random.default_rng(2), 12)
-    args = (Lt, range(12), range(12))
-    whole, counts = path_weights(*args, order), operation_counts(*args)
-    monkeypatch.setattr(fastbs.levels, "ENTRIES", 5 * 12)
-    monkeypatch.setattr(fastbs.levels, "BITS", 5)
-    np.testing.assert_array_equal(path_weights(*args, order), whole)
-    assert operation_counts(*args) == counts
+# --- memory ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("bits", [1, 1024])
-def test_auto_takes_the_cheaper_order(monkeypatch, bits):
-    taken = []
-    paths = fastbs.levels.paths
-    monkeypatch.setattr(fastbs.levels, "paths", lambda *args: taken.append(args[1]) or paths(*args))
-    monkeypatch.setattr(fastbs.levels, "BITS", bits)
-    fan = [(i, 4, 2) for i in range(4)] + [(4, 5, 3), (5, 6, 5)]
-    split = [("s", k, 2) for k in range(5)] + [(k, "p", 3) for k in range(5)] + [("r", "p", 5), ("p", "t", 7)]
-    for edges, sources, sinks, counts in [
-        (fan, [0, 1, 2, 3], [6], (8, 5)),
-        (fan, [3], [5, 6], (2, 3)),
-        (split, ["s", "r"], ["t"], (7, 11)),
-    ]:
-        for graph, ins, outs, (forward, backward) in [
-            (edges, sources, sinks, counts),
-            ([(j, i, weight) for i, j, weight in edges], sinks, sources, counts[::-1]),
-        ]:
-            assert operation_counts(graph, ins, outs) == (forward, backward)
-            taken.clear()
-            path_weights(graph, ins, outs)
-            assert len(taken[0]) == len(ins if forward <= backward else outs)
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer of the system")
+@pytest.mark.parametrize(("planned", "columns"), [(False, 64), (True, 4)])
+def test_long_sweeps_can_be_interrupted(planned, columns):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    rng = np.random.default_rng(16)
+    n = 40_000 if columns == 64 else 250_000
+    graph = fb.Graph(random_csr(rng, n, 3 * n, shuffled=False))
+    graph = fb.factorize(graph) if planned else graph
+    b, out = np.zeros((n, columns)), np.zeros((n, columns))
+    out[0] = np.nan  # a sweep gets there last
+    handler = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+            signal.setitimer(signal.ITIMER_REAL, 0.005)
+            graph.solve(b, "log-sum-exp", out=out)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+    assert np.isnan(out[0]).all()
 
 
-# --- what an edge is ---------------------------------------------------------------------------------
+def test_every_allocation_may_fail():
+    Lt = random_csr(np.random.default_rng(13), 5000, 15_000)
+
+    def solve():
+        graph = fb.factorize(fb.Graph(Lt))
+        graph.solve(np.ones(5000))
+        graph.T.solve(np.ones((5000, 3)))
+
+    assert failing_allocations(_graph, solve) > 10
 
 
-def all_kinds(triples, n):
-    """The same graph, nodes 0 to n - 1, in every spelling; no parallel edges, no zeros."""
-    tails, heads, weights = map(list, zip(*triples, strict=True))
-    coo = scipy.sparse.coo_array((weights, (tails, heads)), shape=(n, n))
-    graph = nx.DiGraph()
-    graph.add_nodes_from(range(n))
-    graph.add_weighted_edges_from(triples)
-    objects = np.full((n, n), None, object)
-    objects[tails, heads] = weights
-    yield from (coo, scipy.sparse.coo_matrix(coo), coo.tocsr(), coo.tocsc(), coo.tolil(), coo.todok())
-    yield from (coo.todia(), coo.tobsr((1, 1)), coo.toarray(), np.asfortranarray(coo.toarray()), objects)
-    yield from (np.asmatrix(coo.toarray()), graph, nx.MultiDiGraph(graph), triples, iter(triples))
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_solve_holds_its_result_and_in_place_nothing(shuffled):
+    graph, b = fb.Graph(random_csr(np.random.default_rng(13), 5000, 15_000, shuffled=shuffled)), np.ones((5000, 2))
+    out = np.empty_like(b)
+    for solver in (graph, graph.T, fb.factorize(graph), fb.factorize(graph).T):
+        assert peak(lambda: solver.solve(b), 3) <= b.nbytes + 4000  # noqa: B023
+        assert peak(lambda: solver.solve(b, out=out), 3) <= 4000  # noqa: B023
+        assert peak(lambda: solver.solve(b, "max-plus", out=b), 3) <= 4000  # noqa: B023
 
 
-@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
-@pytest.mark.parametrize("order", ORDERS)
-def test_all_kinds_of_edges_agree(order):
-    Lt = random_dag(np.random.default_rng(3), 8)
-    triples = [(int(i), int(j), float(Lt[i, j])) for i, j in zip(*np.nonzero(Lt), strict=True)]
-    sources, sinks = sorted({i for i, _, _ in triples}), sorted({j for _, j, _ in triples})
-    expected = dense(Lt, sources, sinks)
-    for edges in all_kinds(triples, 8):
-        found = path_weights(edges, sources, sinks, order)
-        assert isinstance(found, np.ndarray)
-        assert not isinstance(found, np.matrix)
-        np.testing.assert_allclose(found.astype(float), expected, rtol=1e-12, atol=1e-12)
-    for edges in all_kinds(triples, 8):
-        assert operation_counts(edges, sources, sinks) == operation_counts(triples, sources, sinks)
+def test_columns_past_memory_are_refused():
+    with pytest.raises(MemoryError, match="Unable to allocate"):
+        GRAPH.solve(np.broadcast_to(1.0, (3, 2**45)))
 
 
-def test_the_names_and_the_order_of_nodes_do_not_matter():
-    rng = np.random.default_rng(4)
-    Lt = random_dag(rng, 10)
-    names = [f"node {k}" for k in range(8)] + [("a", 1), frozenset({2})]
-    triples = [(names[i], names[j], Lt[i, j]) for i, j in zip(*np.nonzero(Lt), strict=True)]
-    expected = dense(Lt, [0, 8, 9], [3, 9])
-    for _ in range(3):
-        rng.shuffle(triples)
-        found = path_weights(triples, [names[0], names[8], names[9]], [names[3], names[9]], nodes=names)
-        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
-        assert path_weights(Lt, names[8], names[9], nodes=names) == pytest.approx(expected[1, 1])
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_parallel_edges_add(order):
-    triples = [("s", "m", 2), ("m", "t", 5), ("s", "m", 3), ("m", "t", -1)]
-    assert path_weights(triples, "s", "t", order) == 20
-    assert operation_counts(triples, "s", "t") == (1, 1)
-    graph = nx.MultiDiGraph()
-    graph.add_weighted_edges_from(triples)
-    assert path_weights(graph, "s", "t", order) == 20
-    coo = scipy.sparse.coo_array(([2, 5, 3, -1], ([0, 1, 0, 1], [1, 2, 1, 2])), shape=(3, 3))
-    assert path_weights(coo, 0, 2, order) == 20
-
-
-def test_an_edge_of_a_graph_without_weight_has_weight_1():
-    graph = nx.DiGraph([(0, 1), (0, 2), (1, 3), (2, 3)])
-    graph.add_edge(1, 2, weight=10)
-    found = path_weights(graph, 0, 3)
-    assert found == 12
-    assert found.dtype.kind == "i"
-
-
-def test_stored_zeros_are_edges():
-    zero = scipy.sparse.csr_array(([0.0, 2.0, 3.0], ([0, 1, 2], [1, 2, 3])), shape=(4, 4))
-    assert zero.nnz == 3
-    assert path_weights(zero, 0, 3) == 0
-    assert operation_counts(zero, 0, 3) == (2, 2)
-    assert operation_counts(zero.toarray(), 0, 3) == (0, 0)
-    assert operation_counts([(0, 1, 0.0), (1, 2, 2.0), (2, 3, 3.0)], 0, 3) == (2, 2)
-    with pytest.raises(StructureError, match=r"got 1 -> 1$"):
-        path_weights(scipy.sparse.csr_array(([0.0], ([1], [1])), shape=(2, 2)), 0, 1)
-
-
-def test_objects_that_are_neither_none_nor_zero_are_edges():
-    x = sympy.Symbol("x")
-    Lt = np.array([[None, x, 0], [0.0, None, Fraction(1, 2)], [sympy.Integer(0), 0, None]], object)
-    assert path_weights(Lt, 0, 2) == x / 2
-    assert operation_counts(Lt, [0, 1, 2], [0, 1, 2]) == (1, 1)
-
-
-def test_the_input_stays_as_it_is():
-    Lt = random_dag(np.random.default_rng(5), 6)
-    csr = scipy.sparse.csr_array(Lt)
-    csr.data.flags.writeable = Lt.flags.writeable = False
-    kept = Lt.copy()
-    for edges in (Lt, csr):
-        path_weights(edges, [0, 1], [4, 5])
-        np.testing.assert_array_equal(edges if edges is Lt else edges.toarray(), kept)
-
-
-# --- numbers -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
-@pytest.mark.parametrize("kind", [float, np.complex64, object])
-def test_where_there_is_no_path_the_weight_is_exactly_zero(bad, kind, order):
-    # 1 passes the bad edge, 0 does not, and both reach 3 and 4
-    weights = np.array([bad, 2, 3, 5]).astype(kind)
-    triples = list(zip((1, 2, 0, 3), (2, 3, 3, 4), weights, strict=True))
-    with np.errstate(invalid="ignore"):  # complex infinities
-        found = path_weights(triples, [0, 1, 4], [4, 2, 0], order)
-    assert found[0].tolist() == [15, 0, 1]
-    assert found[2].tolist() == [1, 0, 0]
-    assert not np.isfinite(found[1, :2].astype(complex)).any()
-    assert found[1, 1] == bad or np.isnan(bad)
-    assert found[1, 2] == 0
-
-
-def test_a_bad_edge_off_every_path_does_no_harm():
-    assert path_weights([(0, 1, 2.0), (1, 2, 3.0), (0, 3, np.nan), (3, 4, np.inf), (3, 5, 0.0)], 0, 2) == 6
-
-
-def test_nan_and_infinity_propagate_as_in_numpy():
-    zero_times_infinity = scipy.sparse.csr_array(([0.0, np.inf], ([0, 1], [1, 2])), shape=(3, 3))
-    with pytest.warns(RuntimeWarning, match="invalid value"):
-        assert np.isnan(path_weights(zero_times_infinity, 0, 2))
-
-
-def test_integers_past_64_bits_are_exact():
-    assert path_weights([(0, 1, 2**63), (1, 2, -1)], 0, 2) == -(2**63)
-    assert path_weights([(0, 1, 2**70), (1, 2, 3)], 0, 2) == 3 * 2**70
-
-
-# --- shapes ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_a_single_node_drops_its_axis(order):
-    edges = np.array([[0, 2.0, 7.0], [0, 0, 5.0], [0, 0, 0]])
-    assert path_weights(edges, [0, 1], [1, 2], order).tolist() == [[2, 17], [1, 5]]
-    assert path_weights(edges, 0, (1, 2), order).tolist() == [2, 17]
-    assert path_weights(edges, np.array([0, 1]), np.int32(2), order).tolist() == [17, 5]
-    assert path_weights(edges, np.array(0), 2, order) == 17
-    assert isinstance(path_weights(edges, 0, 2, order), np.float64)
-    assert path_weights([("ab", "a", Fraction(1, 3))], "ab", "a", order) == Fraction(1, 3)
-
-
-def test_a_tuple_that_is_a_node_is_that_node():
-    grid = nx.grid_2d_graph(3, 3, create_using=nx.DiGraph)
-    grid.remove_edges_from([(i, j) for i, j in grid.edges if i > j])
-    assert path_weights(grid, (0, 0), (2, 2)) == 6
-    assert path_weights(grid, (0, 0), ((2, 2), (1, 1))).tolist() == [6, 2]
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_nothing(order):
-    Lt = np.diag([2.0, 3.0], 1)
-    assert path_weights(Lt, [], [0, 1], order).shape == (0, 2)
-    assert path_weights(Lt, [0, 1], [], order).shape == (2, 0)
-    assert path_weights(Lt, [], 0, order).shape == (0,)
-    assert path_weights([], [], [], order).shape == (0, 0)
-    assert path_weights(np.zeros((0, 0), np.float32), [], [], order).dtype == np.float32
-    assert path_weights(np.zeros((3, 3)), [0, 1], [1, 0, 2], order).tolist() == [[0, 1, 0], [1, 0, 0]]
-    assert path_weights(nx.DiGraph(), [], [], order).shape == (0, 0)
-    assert path_weights([], ["a"], ["a", "b"], order, nodes="ab").tolist() == [[1, 0]]
-    assert path_weights(nx.DiGraph([("a", "b")]), "a", ["b", "c"], order, nodes="abc").tolist() == [1, 0]
-    assert path_weights(scipy.sparse.csr_array((2, 2)), 0, 1, order) == 0
-    assert operation_counts([], [], []) == (0, 0)
-
-
-def test_repeated_sources_and_sinks():
-    found = path_weights([(0, 1, 2.0)], [0, 1, 0], [1, 1])
-    assert found.tolist() == [[2, 2], [1, 1], [2, 2]]
-
-
-# --- size --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("order", ["forward", "backward"])
-def test_a_long_chain(order):
-    n = 100_000
-    weights = np.ones(n - 1)
-    weights[[5, 500, 5000, 50_000]] = 2, 3, 5, 7
-    place = np.random.default_rng(6).permutation(n)
-    chain = scipy.sparse.coo_array((weights, (place[:-1], place[1:])), shape=(n, n))
-    assert path_weights(chain, place[0], place[-1], order) == 210
-
-
-def test_a_large_graph():
-    rng = np.random.default_rng(7)
-    n = 100_000
-    tails = rng.integers(0, n - 1, 3 * n)
-    heads = tails + 1 + rng.integers(0, n, 3 * n) % (n - 1 - tails)
-    place = rng.permutation(n)
-    Lt = scipy.sparse.csr_array((rng.random(3 * n) - 0.5, (place[tails], place[heads])), shape=(n, n))
-    sources, sinks = place[:3], place[-2:]
-    forward, backward = (path_weights(Lt, sources, sinks, order) for order in ("forward", "backward"))
-    np.testing.assert_allclose(forward, backward, rtol=1e-9, atol=1e-12)
-    ordered = Lt[place][:, place]
-    eye = scipy.sparse.eye_array(n, format="csr")
-    right = np.zeros((n, 2))
-    right[[n - 2, n - 1], [0, 1]] = 1
-    solved = scipy.sparse.linalg.spsolve_triangular((eye - ordered).tocsr(), right, lower=False)
-    np.testing.assert_allclose(forward, solved[:3], rtol=1e-9, atol=1e-12)
+def test_indices_past_32_bits_are_64():
+    assert _graph.index_dtype(10, 2**31 - 1) == np.int32
+    assert _graph.index_dtype(10, 2**31) == np.int64
+    assert _graph.index_dtype(2**31, 10) == np.int64
 
 
 # --- errors ------------------------------------------------------------------------------------------
 
-
-def cycle_in(message):
-    return re.search(r"got (.*)$", message).group(1).split(" -> ")
-
-
-def test_a_cycle_is_named():
-    edges = [(1, 3, 1.0), (3, 5, 1.0), (5, 3, 1.0), (5, 6, 1.0), (6, 7, 1.0)]
-    with pytest.raises(StructureError, match=r"no cycle because I - Lt is then not triangular; got 3 -> 5 -> 3$"):
-        path_weights(edges, 1, 7)
-    with pytest.raises(StructureError, match=r"got 3 -> 5 -> 3$"):
-        operation_counts(edges, [], [])
-
-
-@pytest.mark.parametrize("edges", [[("x", "x", 1)], [("a", "x", 1), ("x", "x", 0), ("x", "b", 1)]])
-def test_a_self_loop_is_a_cycle(edges):
-    with pytest.raises(StructureError, match=r"got x -> x$"):
-        path_weights(edges, "x", "x")
-
-
-@settings(deadline=None)
-@given(st.integers(2, 9).flatmap(lambda n: st.lists(st.tuples(*[st.integers(0, n - 1)] * 2), max_size=20)))
-def test_a_named_cycle_is_one(pairs):
-    graph = nx.DiGraph(pairs)
-    if nx.is_directed_acyclic_graph(graph):
-        path_weights(graph, [], [])
-        return
-    with pytest.raises(StructureError) as caught:
-        path_weights(graph, [], [])
-    cycle = [int(name) for name in cycle_in(str(caught.value))]
-    assert cycle[0] == cycle[-1]
-    assert len(set(cycle)) == len(cycle) - 1
-    assert all(graph.has_edge(i, j) for i, j in pairwise(cycle))
-
-
-def test_a_long_cycle_is_named_in_short():
-    n = 10_000
-    ring = scipy.sparse.csr_array((np.ones(n), (np.arange(n), np.roll(np.arange(n), -1))), shape=(n, n))
-    with pytest.raises(StructureError) as caught:
-        path_weights(ring, 0, 1)
-    names = cycle_in(str(caught.value))
-    assert names[:10] == [str(k) for k in range(10)]
-    assert names[10] == "... (9982 more) ..."
-    assert names[11:] == [str(k) for k in range(n - 8, n)] + ["0"]
-
-
-EDGE = [(0, 1, 2.0)]
+GRAPH = fb.Graph([(0, 1, 2.0), (1, 2, 3.0)])
+READ_ONLY = np.empty(3)
+READ_ONLY.flags.writeable = False
 
 
 @pytest.mark.parametrize(
-    ("edges", "sources", "sinks", "options", "error", "text"),
+    ("call", "error", "text"),
     [
-        (EDGE, [0, 7], [1], {}, StructureError, "sources must be among the 2 nodes of the graph; got 7"),
-        (EDGE, [0], "one", {}, StructureError, "sinks must be among the 2 nodes of the graph; got 'one'"),
-        (EDGE, 0, -1, {}, StructureError, "sinks must be among the 2 nodes of the graph; got -1"),
-        (EDGE, 0, [[1]], {}, StructureError, "sinks must be among the 2 nodes of the graph; got [1]"),
+        (lambda: GRAPH.solve(np.ones(4)), ShapeError, "b must have 3 rows because the graph has"),
+        (lambda: GRAPH.solve(1.0), ShapeError, "got ()"),
+        (lambda: GRAPH.solve(np.ones(3), "sum"), ValueError, "semiring must be one of sum-product, max-plus"),
+        (lambda: GRAPH.solve(np.ones(3), ["sum"]), ValueError, "got ['sum']"),
+        (lambda: GRAPH.solve(np.ones(3), weights=np.ones(3)), ShapeError, "weights must be (2,) because"),
+        (lambda: GRAPH.solve(np.array(["a"] * 3)), DtypeError, "b must be real because"),
+        (lambda: GRAPH.solve(np.ones(3), weights=np.ones(2) * 1j), DtypeError, "weights must be real and at most"),
+        (lambda: GRAPH.solve(np.ones(3) * 1j, "max-plus"), DtypeError, "b must be real because max-plus orders"),
+        (lambda: GRAPH.solve(np.ones(3, "g")), DtypeError, "at most double precision"),
+        (lambda: GRAPH.solve(np.ones(3), out=np.ones(4)), ShapeError, "out must be (3,) because the result is"),
+        (lambda: GRAPH.solve(np.ones(3), out=np.ones(3, int)), DtypeError, "out must be float64 because"),
+        (lambda: GRAPH.solve(np.ones(3), out=READ_ONLY), ValueError, "out must be writeable because"),
+        (lambda: GRAPH.solve(np.ones(3), out=[0, 0, 0]), DtypeError, "out must be an array because"),
+        (lambda: fb.grad(lambda b: GRAPH.solve(b, out=np.ones(3)).sum())(np.ones(3)), DtypeError, "out must be None"),
+        (lambda: GRAPH.critical_path(0, 2, "sum-product"), ValueError, "semiring must be 'max-plus' or 'min-plus'"),
+        (lambda: GRAPH.critical_path(0, 5), StructureError, "sinks must be among the 3 nodes of the graph; got 5"),
+        (lambda: fb.Graph([(0, 1, 1j)]), DtypeError, "weights must be real and at most double precision"),
+        (lambda: fb.Graph([(0, 1, 1.0), (1, 0, 1.0)]), StructureError, "got 0 -> 1 -> 0"),
+        (lambda: fb.path_weights(GRAPH, 0, 2, nodes=range(3)), StructureError, "nodes must be None because"),
+        (lambda: fb.path_weights(GRAPH, 0, 2, weights=np.ones(3)), ShapeError, "weights must be (2,) because"),
+        (lambda: GRAPH.path_weights(0, 2, "left"), ValueError, "or 'backward'; got 'left'"),
         (
-            np.eye(3, k=1),
-            [0, 3],
-            2,
-            {},
-            StructureError,
-            "sources must be among the 3 nodes of the graph; got 3",
+            lambda: fb.grad(lambda w: GRAPH.path_weights(0, 2, weights=w, out=np.zeros(())))(np.ones(2)),
+            DtypeError, "out must be None because weights are traced",
         ),
-        (EDGE, np.array([True, False]), 1, {}, DtypeError, "pass numpy.flatnonzero(sources)"),
-        (np.ones((2, 3)), 0, 1, {}, ShapeError, "edges must be (n, n) because"),
-        (np.ones((2, 3)), 0, 1, {}, ShapeError, "got (2, 3)"),
-        (np.ones(4), 0, 1, {}, ShapeError, "got (4,)"),
-        (scipy.sparse.csr_array((2, 5)), 0, 1, {}, ShapeError, "got (2, 5)"),
-        (
-            np.eye(3, k=1),
-            0,
-            1,
-            {"nodes": "ab"},
-            ShapeError,
-            "nodes must be 3 because edges are (3, 3); got 2",
-        ),
-        (np.eye(3, k=1), 0, 1, {"nodes": "aba"}, StructureError, "distinct; got 3 nodes with 2 names"),
-        (
-            EDGE,
-            0,
-            1,
-            {"nodes": [0, 2]},
-            StructureError,
-            "must join the 2 nodes given because these are all; got 1",
-        ),
-        (nx.Graph([(0, 1)]), 0, 1, {}, StructureError, "edges must be directed because"),
-        (nx.MultiGraph([(0, 1)]), 0, 1, {}, StructureError, "got an undirected MultiGraph"),
-        ([(0, 1)], 0, 1, {}, DtypeError, "an edge must be a triple (i, j, weight); got (0, 1)"),
-        (None, 0, 1, {}, DtypeError, "a directed graph or triples (i, j, weight); got NoneType"),
-        ([5], 0, 1, {}, DtypeError, "an edge must be a triple (i, j, weight); got 5"),
-        ([(0, 1, None)], 0, 1, {}, DtypeError, "weights must be numbers; got None for the edge 0 -> 1"),
-        (
-            [(0, 1, "x")],
-            0,
-            1,
-            {},
-            DtypeError,
-            "weights must be numbers because paths multiply and add them; got <U1",
-        ),
-        ([(0, 1, np.eye(2))], 0, 1, {}, DtypeError, "got float64 of shape (1, 2, 2) for 1 edges"),
-        (np.array([["a"]]), 0, 0, {}, DtypeError, "got <U1 of shape (1,)"),
-        (np.ma.masked_array(np.eye(2, k=1)), 0, 1, {}, DtypeError, "pass edges.filled(0)"),
-        (EDGE, 0, 1, {"order": "sideways"}, ValueError, "'auto', 'forward' or 'backward'; got 'sideways'"),
+        (lambda: fb.path_weights([(0, 1, 2.0)], 0, 1, weights=[1.0]), DtypeError, "edges must be a Graph because"),
+        (lambda: fb.path_weights([(0, 1, 2.0)], 0, 1, semiring="plus"), ValueError, "semiring must be one of"),
+        (lambda: fb.path_weights([(0, 1, 2j)], 0, 1, semiring="max-plus"), DtypeError, "weights must be real"),
+        (lambda: fb.path_weights(GRAPH, [0], [2], out=np.ones(1)), ShapeError, "out must be (1, 1) because"),
     ],
-)
-def test_errors_say_what_was_expected_and_what_came(edges, sources, sinks, options, error, text):
-    with pytest.raises(error, match=re.escape(text)) as caught:
-        path_weights(edges, sources, sinks, **options)
-    assert str(caught.value).startswith("path_weights: ")
+)  # fmt: skip
+def test_errors(call, error, text):
+    with pytest.raises(error, match=re.escape(text)):
+        call()
+
+
+def test_a_broken_csr_matrix_is_refused():
+    for change in ({"indices": [5, 1]}, {"indices": [-1, 1]}, {"indptr": [0, 3, 1, 2]}):
+        Lt = scipy.sparse.csr_array((np.ones(2), ([0, 1], [1, 2])), shape=(3, 3))
+        for name, value in change.items():
+            setattr(Lt, name, np.array(value, np.int32))
+        with pytest.raises(StructureError, match="a valid CSR matrix because kernels follow its indices"):
+            fb.Graph(Lt)

@@ -22,6 +22,7 @@ LAYERS = [
     "block_rows",
     "dense_stack list_stack sparse_stack tridiagonal_stack",
     "graph",
+    "path_weights",
     "compiler",  # programs -> tapes
     "tapes",  # operators -> tapes
     "operator",

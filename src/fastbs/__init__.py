@@ -18,9 +18,10 @@ from .derivatives import (
 )
 from .display import spy
 from .errors import DtypeError, ShapeError, SingularError, StructureError, TraceError
-from .graph import Graph, operation_counts, path_weights
+from .graph import Graph
 from .operator import Operator, unvec, vec
 from .operators import Hadamard, Identity, Inner, Kronecker, KroneckerSum, Left, Right, Zero
+from .path_weights import operation_counts, path_weights
 from .program import System, trace
 from .rules.own import rule
 from .rules.shapes import array

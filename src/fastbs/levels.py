@@ -16,7 +16,7 @@ from ._graph import Sweeper
 from .edges import tails_of
 from .semirings import SEMIRINGS, Semiring
 
-__all__ = ["between", "cheaper", "count", "paths"]
+__all__ = ["between", "count", "path_weights", "paths"]
 
 ENTRIES = 2**24  # of a temporary array: more sources or sinks than that allows go in blocks
 BITS = 1024  # starts in one set while counting
@@ -51,6 +51,18 @@ def between(
     before = np.array(_reach(graph.transposed(), dict.fromkeys(sinks, 1)), bool)
     kept = after[graph.tails] & before[graph.heads]
     return Levels(graph.tails[kept], graph.heads[kept], graph.weights[kept], level)
+
+
+def path_weights(
+    indptr: Any, indices: Any, weights: Any, topological: Any, starts: Any, ends: Any, order: str, semiring: Semiring
+) -> np.ndarray:
+    """Path weights (starts, ends) of a graph in CSR, in the order asked for or the cheaper one."""
+    graph = between(indptr, indices, weights, topological, starts, ends, semiring)
+    if order == "auto":
+        order = cheaper(graph, starts, ends)
+    if order == "forward":
+        return paths(graph, starts, ends, semiring)
+    return paths(graph.transposed(), ends, starts, semiring, True).T
 
 
 def paths(graph: Levels, starts: list[int], ends: list[int], semiring: Semiring, left: bool = False) -> np.ndarray:
