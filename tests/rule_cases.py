@@ -6,16 +6,20 @@ import numpy as np
 import scipy.special
 
 import fastbs.scipy.linalg
+import test_rules_creation
 import test_rules_elementwise
 import test_rules_indexing
+import test_rules_joining
 import test_rules_linalg
 import test_rules_polynomials
 import test_rules_products
+import test_rules_rearranging
 import test_rules_reductions
 import test_rules_shapes
 import test_rules_statistics
 import test_scipy_linalg
 import test_scipy_special
+from shaped_cases import values
 
 
 def table():
@@ -24,9 +28,12 @@ def table():
     cases = {f.__name__: (f, (x,)) for f, (x, _) in elementwise.UNARY.items()}
     cases |= {f.__name__: (f, (a, b)) for f, (a, b, _) in elementwise.BINARY.items()}
     cases |= {name: (f, arrays) for name, (f, arrays, _) in elementwise.OTHER.items()}
-    for module in (test_rules_shapes, test_rules_indexing):
+    shaped = (
+        test_rules_shapes, test_rules_joining, test_rules_rearranging, test_rules_creation, test_rules_indexing,
+    )  # fmt: skip
+    for module in shaped:
         for name, (f, *shapes) in module.CASES.items():
-            cases[name] = (f, tuple(test_rules_shapes.values(shapes)))
+            cases[name] = (f, tuple(values(shapes)))
     for module in (test_rules_linalg, test_scipy_linalg):
         cases |= {name: (f, arrays) for name, (f, arrays, *_) in module.CASES.items()}
     for module in (test_rules_polynomials, test_rules_statistics):

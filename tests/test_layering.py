@@ -77,7 +77,7 @@ INSIDE = {
         "table",
         "elementwise several graphs",
         "indexing reductions einsum solves own",
-        "special running orders factorizations products shapes stacks",
+        "creation special running orders factorizations joining products rearranging shapes stacks",
         "convolution linalg methods polynomials statistics tridiagonals",
         "scipy_linalg",
     ],

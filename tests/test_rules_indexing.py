@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 import fastbs as fb
+import test_rules_rearranging
+import test_rules_shapes
 from fastbs._trace import functions
 from fastbs.derivatives import grad, jacobian, jvp, vjp
 from fastbs.rules.indexing import scatter_add
-from fastbs.rules.shapes import array
+from fastbs.rules.joining import array
 from gradients import check, near
-from test_rules_shapes import CASES as CASES_OF_SHAPES
-from test_rules_shapes import counted, of_squares, run, values
+from shaped_cases import check_case, of_squares, uncalled, values
 
 MASK = np.array([True, False, True])
 I = np.array([2, 0, -1, 0])
@@ -228,8 +229,7 @@ def in_place(y, v):
 
 @pytest.mark.parametrize("name", CASES)
 def test_rule(name):
-    f, *shapes = CASES[name]
-    check(of_squares(f), *values(shapes))
+    check_case(CASES[name])
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -251,7 +251,8 @@ def test_directions_in_any_memory_order(order):
 
 def test_every_entry_has_a_case():
     traced_places = {"winners": (lambda x, v: put(x + 0 * v[0], np.argsort(v), v), (3,), (3,))}
-    assert not counted("fastbs.rules.indexing", CASES_OF_SHAPES | CASES | traced_places, run)
+    with_methods = test_rules_shapes.CASES | test_rules_rearranging.CASES
+    assert not uncalled("fastbs.rules.indexing", CASES | with_methods | traced_places)
 
 
 # Traced indices

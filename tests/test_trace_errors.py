@@ -20,7 +20,7 @@ import scipy.sparse
 import fastbs as fb
 from fastbs._trace import Traced
 from fastbs.derivatives import grad, hessian, jacobian, jvp, value_and_grad, vjp
-from fastbs.rules.shapes import array
+from fastbs.rules.joining import array
 
 X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 

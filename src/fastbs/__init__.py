@@ -23,8 +23,8 @@ from .operator import Operator, unvec, vec
 from .operators import Hadamard, Identity, Inner, Kronecker, KroneckerSum, Left, Right, Zero
 from .path_weights import operation_counts, path_weights
 from .program import System, trace
+from .rules.joining import array
 from .rules.own import rule
-from .rules.shapes import array
 from .scan import scan
 from .solvers import backslash, factorize
 

@@ -14,8 +14,8 @@ from .compiler.simplify import IDENTITIES
 from .compiler.table import PARTS, PLACES, SCATTERS, TABLE, VIEW_CONDITIONS, VIEWS
 from .rules.elementwise import cast
 from .rules.indexing import add_at, clear, get, put
+from .rules.joining import joined, stacked
 from .rules.methods import duplicate
-from .rules.shapes import joined, stacked
 
 __all__ = []
 

@@ -2,16 +2,19 @@
 
 from . import (
     convolution,
+    creation,
     einsum,
     elementwise,
     factorizations,
     graphs,
     indexing,
+    joining,
     linalg,
     methods,
     orders,
     polynomials,
     products,
+    rearranging,
     reductions,
     running,
     shapes,
@@ -23,7 +26,7 @@ from . import (
 from .table import RULES
 
 __all__ = [
-    "RULES", "convolution", "einsum", "elementwise", "factorizations", "graphs", "indexing", "linalg", "methods",
-    "orders", "polynomials", "products", "reductions", "running", "shapes", "solves", "stacks", "statistics",
-    "tridiagonals",
+    "RULES", "convolution", "creation", "einsum", "elementwise", "factorizations", "graphs", "indexing", "joining",
+    "linalg", "methods", "orders", "polynomials", "products", "rearranging", "reductions", "running", "shapes",
+    "solves", "stacks", "statistics", "tridiagonals",
 ]  # fmt: skip

@@ -54,7 +54,7 @@ def parse(index):
 def index_array(i):
     """An index as an array: traced as it is, plain as a copy, which the program may not change any more."""
     if type(i) is not Traced:
-        i = nested_array(i) if isinstance(i, (list, tuple)) else np.array(i)
+        i = nested_array(i)
     if i.size == 0 and i.dtype.kind == "f":
         return i.astype(int)
     if i.dtype.kind not in "iub":
@@ -63,7 +63,7 @@ def index_array(i):
 
 
 def nested_array(nested):
-    """An array of nested lists, some of whose elements may be traced."""
+    """A new array of an array, or of nested lists, some of whose elements may be traced."""
     return functions["array"](nested)
 
 

@@ -19,8 +19,8 @@ __all__ = [
 
 
 def as_array(a):
-    """An array as it is; a number or a list, which NumPy takes as well, as an array."""
-    return a if hasattr(a, "ndim") else np.asarray(a)
+    """An array as it is; a number or a list, whose elements may be traced, as an array."""
+    return a if hasattr(a, "dtype") else functions["array"](a)
 
 
 def record_several(function, arguments, keywords=None):
