@@ -6,6 +6,7 @@ import numpy as np
 import scipy.special
 
 import fastbs.scipy.linalg
+import test_rules_assignment
 import test_rules_creation
 import test_rules_elementwise
 import test_rules_indexing
@@ -30,6 +31,7 @@ def table():
     cases |= {name: (f, arrays) for name, (f, arrays, _) in elementwise.OTHER.items()}
     shaped = (
         test_rules_shapes, test_rules_joining, test_rules_rearranging, test_rules_creation, test_rules_indexing,
+        test_rules_assignment,
     )  # fmt: skip
     for module in shaped:
         for name, (f, *shapes) in module.CASES.items():

@@ -77,7 +77,7 @@ INSIDE = {
         "table",
         "elementwise several graphs",
         "indexing reductions einsum solves own",
-        "creation special running orders factorizations joining products rearranging shapes stacks",
+        "assignment creation special running orders factorizations joining products rearranging shapes stacks",
         "convolution linalg methods polynomials statistics tridiagonals",
         "scipy_linalg",
     ],

@@ -22,7 +22,8 @@ from .compiler.program import Step, from_nodes, same_programs
 from .compiler.report import Report
 from .draws import Draws
 from .errors import DtypeError, ShapeError, TraceError
-from .rules.indexing import add_at, clear, get, put
+from .rules.assignment import clear, put
+from .rules.indexing import add_at, get
 from .signatures import KIND, NAME, Signature, built, c_layout, flatten, is_constant, results_pattern
 
 __all__ = ["Compiled", "compile"]

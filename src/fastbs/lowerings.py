@@ -12,8 +12,9 @@ from .compiler.program import Step
 from .compiler.scalars import EXPANSIONS, NOTHING, NotExpandable, as_objects, placed, plain
 from .compiler.simplify import IDENTITIES
 from .compiler.table import PARTS, PLACES, SCATTERS, TABLE, VIEW_CONDITIONS, VIEWS
+from .rules.assignment import clear, put
 from .rules.elementwise import cast
-from .rules.indexing import add_at, clear, get, put
+from .rules.indexing import add_at, get
 from .rules.joining import joined, stacked
 from .rules.methods import duplicate
 

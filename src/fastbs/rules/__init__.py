@@ -1,6 +1,7 @@
 """What it means: NumPy function -> the operator of each argument. A table, a line each."""
 
 from . import (
+    assignment,
     convolution,
     creation,
     einsum,
@@ -26,7 +27,7 @@ from . import (
 from .table import RULES
 
 __all__ = [
-    "RULES", "convolution", "creation", "einsum", "elementwise", "factorizations", "graphs", "indexing", "joining",
-    "linalg", "methods", "orders", "polynomials", "products", "rearranging", "reductions", "running", "shapes",
-    "solves", "stacks", "statistics", "tridiagonals",
+    "RULES", "assignment", "convolution", "creation", "einsum", "elementwise", "factorizations", "graphs", "indexing",
+    "joining", "linalg", "methods", "orders", "polynomials", "products", "rearranging", "reductions", "running",
+    "shapes", "solves", "stacks", "statistics", "tridiagonals",
 ]  # fmt: skip

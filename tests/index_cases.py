@@ -1,0 +1,50 @@
+"""Every kind of index, with the shape of an array that it fits: for reading and for assignment."""
+
+import numpy as np
+
+MASK = np.array([True, False, True])
+I = np.array([2, 0, -1, 0])
+
+INDICES = {
+    "integer": (1, (3, 4)),
+    "negative integer": (-1, (3,)),
+    "NumPy integer": (np.int64(1), (3, 4)),
+    "two integers": ((1, 2), (3, 4)),
+    "slice": (slice(1, 3), (4, 2)),
+    "negative step": (slice(None, None, -2), (5, 2)),
+    "slice that is empty": (slice(2, 1), (3, 2)),
+    "slices": ((slice(None), slice(0, 3, 2)), (2, 4)),
+    "NumPy slice": (slice(np.int64(1), None), (3, 4)),
+    "ellipsis": ((Ellipsis, 0), (2, 3)),
+    "ellipsis alone": (Ellipsis, (2, 3)),
+    "ellipsis of a vector": ((Ellipsis, 0), (3,)),
+    "ellipsis of a scalar": (Ellipsis, ()),
+    "empty tuple": ((), (2, 3)),
+    "empty tuple of a scalar": ((), ()),
+    "new axis": ((None, slice(1, None), None), (3, 2)),
+    "new axis of a scalar": (None, ()),
+    "integer array": (I, (3, 2)),
+    "list": ([2, 0, 0], (3, 2)),
+    "empty list": ([], (3, 2)),
+    "integer array of two axes": (I.reshape(2, 2), (3, 2)),
+    "integer array of no axes": (np.array(1), (3, 2)),
+    "integer array of one element": ([1], (3, 2)),
+    "integer array behind": ((slice(None), I), (2, 3)),
+    "integer arrays": ((I, I), (3, 3)),
+    "integer arrays that broadcast": ((I[:, None], [0, 1]), (3, 2)),
+    "integer arrays apart": ((I, slice(None), I), (3, 2, 3)),
+    "integer arrays between": ((slice(None), I, I, slice(1)), (2, 3, 3, 2)),
+    "integer and array": ((0, slice(None), I), (2, 2, 3)),
+    "array and new axis": ((I, None, 0), (3, 2)),
+    "ellipsis and array": ((Ellipsis, I), (2, 2, 3)),
+    "mask": (MASK, (3, 2)),
+    "mask of all axes": (np.array([[True, False], [True, True]]), (2, 2)),
+    "mask behind": ((Ellipsis, MASK), (2, 3)),
+    "mask and integer": ((MASK, 1), (3, 2)),
+    "mask and array": ((MASK, [0, 1]), (3, 2)),
+    "masks apart": ((MASK, slice(None), MASK), (3, 2, 3)),
+    "mask of nothing": (np.zeros(3, bool), (3, 2)),
+    "mask of no axes": (True, (3,)),
+    "mask that is false": (np.False_, (3,)),
+    "nothing": (np.zeros((0, 2), int), (0, 3)),
+}  # fmt: skip
