@@ -158,13 +158,14 @@ def test_one_column_and_blocks_of_two_memory_orders(dtype, kind):
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_general_blocks_are_pivoted(dtype, order):
-    """Permutations, zeros on the diagonal, multipliers close to 1; a column of zeros is refused."""
+    """Permutations, zeros on the diagonal, multipliers close to 1, ties; a column of zeros is refused."""
     rng = np.random.default_rng(15)
     for m in (4, 8, 9, 10, 11, 12, 13, 16, 17, 24, 31, 32, 33):
         diag = random_array(rng, (5, m, m), dtype)
         diag[1] = np.eye(m)[rng.permutation(m)]
         diag[2, range(m), range(m)] = 0
         diag[3] = np.tri(m) + np.eye(m) * 1e-3
+        diag[4] = np.triu(np.ones(m))[rng.permutation(m)]
         diag = diag if order == "C" else diag.mT.copy().mT
         for solver in (fb.Diagonal.from_arrays(diag), fb.factorize(fb.Diagonal.from_arrays(diag))):
             b = random_array(rng, (5, m), dtype)
