@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import fastbs as fb
-from test_compiled import loss, network, x
+from compiled_programs import loss, network, x
 
 
 def test_bound_functions_look_at_their_arrays_again():

@@ -7,8 +7,8 @@ import optree
 import pytest
 
 import fastbs as fb
+from compiled_programs import WITHOUT
 from fastbs.compiled import Compiled
-from fastbs.compiler.assemble import PASSES
 from fastbs.compiler.checkpoints import ADVANCE, schedule_of
 from test_scan import XS, A, S, all_results, elementwise, in_place, last_state, nested, recurrent
 
@@ -46,7 +46,7 @@ def arena(compiled):
 
 def same_bits(f, *arguments, snapshots=(1, 3, 11)):
     """Compiled with few states, a function gives the same bits, on other arguments too; returns the plans' arenas."""
-    stored, sizes = Compiled(f, passes=tuple(name for name in PASSES if name != "distributed")), []
+    stored, sizes = Compiled(f, passes=WITHOUT["distributed"]), []
     expected = [optree.tree_leaves(stored(*given)) for given in (arguments, [-x for x in arguments])]
     for count in snapshots:
         compiled = fb.compile(f, checkpoint=count)

@@ -5,11 +5,10 @@ import optree
 import pytest
 
 import fastbs as fb
+from compiled_programs import CHOICES
 from fastbs.compiled import Compiled
 from fastbs.compiler.assemble import PASSES
 from random_programs import COMPILED, Program
-
-CHOICES = [PASSES, (), *(tuple(p for p in PASSES if p != without) for without in PASSES)]
 
 
 def close(found, expected, largest):

@@ -7,8 +7,8 @@ import optree
 import pytest
 
 import fastbs as fb
+from compiled_programs import CHOICES
 from fastbs.compiled import Compiled
-from fastbs.compiler.assemble import PASSES
 from random_programs import floats
 from rule_cases import CASES
 
@@ -16,7 +16,6 @@ SHAPED = {
     "extract", "piecewise", "piecewise with a rest", "piecewise of one condition", "mask of itself",
     "mask of itself in place", "masked sum in place",
 }  # fmt: skip
-CHOICES = [PASSES, (), *(tuple(name for name in PASSES if name != without) for without in PASSES)]
 
 
 def others(arrays, k):

@@ -5,7 +5,7 @@ import optree
 import pytest
 
 import fastbs as fb
-from test_compiled import agree
+from compiled_programs import agree
 from test_scan import A, S
 
 

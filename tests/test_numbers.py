@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import fastbs as fb
+from compiled_programs import agree
 from fastbs.compiler.clusters import with_products
 from fastbs.compiler.elementwise import FUNCTIONS, MICRO_OPS
 from fastbs.compiler.numbers import lines_of_numbers, with_more_products
-from test_compiled import agree
 
 NAMES = {i: name for name, i in MICRO_OPS.items()}
 # Integers, so that nothing is rounded; the last two stand for functions that keep no order.

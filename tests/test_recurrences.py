@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 import fastbs as fb
+from compiled_programs import WITHOUT, agree
 from fastbs.compiler import recurrences
-from fastbs.compiler.assemble import PASSES
-from test_compiled import agree
 
 rng = np.random.default_rng(2)
 XS = rng.normal(size=(8, 3))
@@ -82,7 +81,7 @@ def test_too_many_accesses_stay_a_loop():
     def f(s, xs):
         return fb.scan(lambda s, x: (s * 0.5, [s + i for i in range(70)]), s, xs)
 
-    passes = tuple(name for name in PASSES if name != "distributed")  # which computes results behind the loop
+    passes = WITHOUT["distributed"]  # which computes results behind the loop
     compiled = agree(lambda s, xs: sum(np.sum(y) for y in f(s, xs)[1]), 0.3, XS[:, 0].copy(), passes=passes)
     assert not is_recurrence(compiled)
     assert "  loop, 8 times" in compiled.report()

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastbs as fb
-from test_compiled import A, B, x, y
+from compiled_programs import A, B, x, y
 
 
 def test_a_plan_for_every_signature():
