@@ -61,7 +61,7 @@ setup(
                 "pool.c",
                 "kernels_base.c",
                 "kernels_avx2.c",
-                "functions_avx512.c",
+                "kernels_avx512.c",
                 "tanh.c",
                 "cluster_base.c",
                 "cluster_avx2.c",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastbs as fb
-from fastbs._tape import Tape, TapedOperator
+from fastbs._tape import Tape, TapedOperator, use_wide_kernels
 from fastbs.compiler.assemble import lower
 from fastbs.compiler.instructions import GEMM, GEMV, MUL, PRODUCT
 from market import DTYPES, ORDERS, ordered, random_array
@@ -17,6 +17,8 @@ SMALL = range(19)
 LARGE = [(97, 98, 99), (130, 3, 5), (3, 130, 5), (3, 5, 130), (1, 130, 97), (97, 130, 1), (1, 1, 130), (64, 64, 64)]
 # Few columns in several panels, more rows than a block, outer products longer than a panel.
 LARGE += [(9, 130, 2), (130, 600, 3), (150, 270, 30), (100, 1, 900), (900, 5, 1), (900, 300, 1)]
+# Lines that fill vectors of 64 bytes, whole and with an end.
+LARGE += [(8, 5, 16), (33, 40, 61), (20, 9, 30), (61, 300, 29)]
 STACKS = [
     ((2,), ()),
     ((), (2,)),
@@ -29,6 +31,16 @@ STACKS = [
 ]
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+
+@pytest.fixture(params=[True, False], ids=["wide", "narrow"])
+def vectors(request):
+    """Both widths of vectors of a CPU that has two."""
+    if not use_wide_kernels(True) and request.param:
+        pytest.skip("no vectors of 64 bytes")
+    use_wide_kernels(request.param)
+    yield
+    use_wide_kernels(True)
 
 
 class Bound(TapedOperator):
@@ -78,6 +90,7 @@ def layout(array):
     return array.dtype, array.shape, array.strides
 
 
+@pytest.mark.usefixtures("vectors")
 @every_dtype
 def test_every_small_size(dtype):
     flags = flags_of(dtype)
@@ -107,6 +120,7 @@ def test_every_small_size(dtype):
         assert_product(found, *factors, (m, k, n, p, q, r, flag, alpha, beta, addend), abs(beta) * 4)
 
 
+@pytest.mark.usefixtures("vectors")
 @every_dtype
 @pytest.mark.parametrize(("m", "k", "n"), [*LARGE, (5, 6, 7)], ids=str)
 def test_every_order_and_conjugate(m, k, n, dtype):
@@ -137,6 +151,7 @@ def test_left_and_right_with_their_adjoints(size, order, dtype):
             assert_product(op @ X, *factors, op.symbol)
 
 
+@pytest.mark.usefixtures("vectors")
 @every_dtype
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("size", [0, 1, 4, 9, 100], ids=str)
@@ -180,6 +195,7 @@ def test_vectors_as_matmul(shapes, scale, dtype):
         assert_product(found, *(x.conj() if flag & bit else x for x, bit in ((a, 1), (b, 2))), (p, q, flag))
 
 
+@pytest.mark.usefixtures("vectors")
 @every_dtype
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 17, 31, 100])
 def test_nan_and_infinity_as_numpy(size, dtype):

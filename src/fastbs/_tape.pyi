@@ -8,6 +8,8 @@ FUNCTIONS: tuple[str, ...]
 MISS: object
 pattern_kinds: dict[str, int]
 
+def use_wide_kernels(on: bool) -> bool: ...
+
 class Tape:
     cost: float
     report: Any

@@ -10,7 +10,7 @@
 #include "recurrence.h"
 
 fb_blas fb_blas_table[FB_DTYPES];
-const fb_kernels *fb_kernel_table = fb_kernels_base;
+const fb_kernels *fb_kernel_table = fb_kernels_base, *fb_wide_kernel_table = NULL;
 const fb_map (*fb_map_table)[FB_FUNCTIONS] = fb_maps_base;
 const fb_map (*fb_map_table_of_many)[FB_FUNCTIONS] = fb_maps_base;
 const fb_ones *fb_one_table = &fb_ones_base;
@@ -18,6 +18,19 @@ const fb_cluster_runner *fb_cluster_table = fb_clusters_base;
 const fb_recurrence_runner *fb_recurrence_table = fb_recurrences_base;
 
 static const int64_t itemsize[FB_DTYPES] = {4, 8, 8, 16};
+
+int fb_use_wide_kernels(int on)
+{
+    int there = 0;
+#if defined(__GNUC__) && defined(__x86_64__)
+    __builtin_cpu_init();
+    there = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    fb_wide_kernel_table = on && there ? fb_kernels_avx512 : NULL;
+#else
+    (void)on;
+#endif
+    return there;
+}
 
 const char *fb_choose_kernels(void)
 {
@@ -28,7 +41,7 @@ const char *fb_choose_kernels(void)
         fb_kernel_table = fb_kernels_avx2;
         fb_map_table = fb_map_table_of_many = fb_maps_avx2;
         fb_one_table = &fb_ones_avx2;
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
+        if (fb_use_wide_kernels(1))
             fb_map_table_of_many = fb_maps_avx512;
         fb_cluster_table = fb_clusters_avx2;
         fb_recurrence_table = fb_recurrences_avx2;
@@ -247,10 +260,22 @@ const fb_instruction *fb_take_call(const fb_instruction *code, int64_t *at, int6
     return call;
 }
 
+/* Whether lines of c fill vectors of 64 bytes about as well as those of 32. */
+static int fills_wide_vectors(const fb_instruction *t)
+{
+    const int64_t lanes = 64 / itemsize[t->dtype], length = t->c.cs == 1 && t->n > 1 ? t->n : t->c.rs == 1 ? t->m : 0;
+    const int64_t left = length % lanes;
+    return fb_wide_kernel_table && t->dtype < FB_C64 && t->m > 1 && t->n > 1 && length >= lanes &&
+           (left == 0 || 2 * left > lanes || length >= 4 * lanes);
+}
+
 void fb_prepare(fb_instruction *t)
 {
-    if (t->opcode == FB_PRODUCT)
-        t->tile = fb_kernel_table[t->dtype].tile_for(t);
+    if (t->opcode != FB_PRODUCT)
+        return;
+    const fb_kernels *kernels = (fills_wide_vectors(t) ? fb_wide_kernel_table : fb_kernel_table) + t->dtype;
+    t->tile = kernels->tile_for(t);
+    t->product = kernels->product;
 }
 
 int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget)
@@ -303,7 +328,7 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **
             case FB_PRODUCT: {
                 const fb_product p = {t->m,    t->n,    t->k,    t->alpha, t->beta,
                                       VIEW(a), VIEW(b), VIEW(c), VIEW(d),  t->flags};
-                kernels->product(&p);
+                t->product(&p);
                 break;
             }
             case FB_INNER: kernels->inner(t->m, t->n, VIEW(a), VIEW(b), VIEW(c), t->flags); break;

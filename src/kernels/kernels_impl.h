@@ -2,7 +2,7 @@
  * real dtypes.
  *
  * Before including: VBYTES, the width of a vector register in bytes (0 where the compiler has no vector extensions),
- * MAPS, ONES and TABLE, the names of the resulting tables; without the last two only functions of arrays are made.
+ * MAPS, ONES and TABLE, the names of the resulting tables; without ONES no functions of numbers are made.
  */
 #include <float.h>
 #include <math.h>
@@ -57,11 +57,24 @@
 #define HALF_PI_LOW PICK(-4.37113883e-8, 6.12323399573676604e-17) /* pi / 2 - HALF_PI */
 #define LARGEST_ANGLE PICK(12000, 1e6) /* of the own reduction of sin and cos */
 
-#define PANEL_K 256 /* rows of a packed panel: at most 24 KB of stack */
+#define PANEL_K 256 /* rows of a packed panel: at most 24 KB of stack, 48 KB of the widest vectors */
 #define VECTORS 3   /* a register tile has up to 3 vectors of columns: */
+#if VBYTES == 64    /* of 32 registers */
+#define ROWS 8
+#define TALLEST 8
+#define MOST_ROWS 8
+#define ROWS_OF_TILES(X, v) X(1, v) X(2, v) X(3, v) X(4, v) X(5, v) X(6, v) X(7, v) X(8, v)
+#define TILES(X) ROWS_OF_TILES(X, 1) ROWS_OF_TILES(X, 2) ROWS_OF_TILES(X, 3)
+#else
 #define ROWS 4      /* and then 4 rows, */
 #define TALLEST 6   /* with two 6, */
 #define MOST_ROWS 8 /* with one 8, which by themselves do not wait for their sums */
+#define TILES(X)                                                                \
+    X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1)             \
+    X(1, 2) X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2)                             \
+    X(1, 3) X(2, 3) X(3, 3) X(4, 3)
+#endif
+#define MOST(vectors) ((vectors) == 3 ? ROWS : (vectors) == 2 ? TALLEST : MOST_ROWS)
 #define BLOCK_M 128 /* rows of a that stay in the second cache, 256 KB with PANEL_K columns of float64 */
 #define NEAR 32768 /* bytes: the first cache */
 
@@ -74,9 +87,7 @@
 #define SUFFIX f32
 #include "vectors_dtype.h"
 #include "functions_dtype.h"
-#ifdef TABLE
 #include "kernels_dtype.h"
-#endif
 #undef REAL
 #undef WORD
 #undef MANTISSA
@@ -94,9 +105,7 @@
 #define SUFFIX f64
 #include "vectors_dtype.h"
 #include "functions_dtype.h"
-#ifdef TABLE
 #include "kernels_dtype.h"
-#endif
 #undef REAL
 #undef WORD
 #undef MANTISSA
@@ -105,7 +114,6 @@
 #undef COMPLEX
 #undef SUFFIX
 
-#ifdef TABLE
 #define REAL float
 #define COMPLEX 1
 #define SUFFIX c64
@@ -124,7 +132,6 @@
 
 #define ENTRY(S) {copy_##S, axpby_##S, mul_##S, div_##S, product_##S, tile_for_##S, inner_##S, fill_##S}
 const fb_kernels TABLE[FB_DTYPES] = {ENTRY(f32), ENTRY(f64), ENTRY(c64), ENTRY(c128)};
-#endif
 
 #define FUNCTIONS(kind, S)                                                                                          \
     {                                                                                                               \

@@ -36,6 +36,21 @@ enum fb_opcode {
 /* op(a) = conj(a) where the flag is set; real dtypes ignore it. */
 enum fb_flag { FB_CONJ_A = 1, FB_CONJ_B = 2, FB_UPPER = 4, FB_TRANSPOSED = 8, FB_UNIT = 16 };
 
+/* A strided matrix inside a kernel. The strides come first, as in an operand: they are copied in one word, and reading
+ * them in other words than they were written in would wait. */
+typedef struct {
+    int64_t rs, cs;
+    char *p;
+} fb_view;
+
+/* c = alpha a b + beta d; c is (m, n), products sum over k. */
+typedef struct {
+    int64_t m, n, k;
+    double alpha, beta;
+    fb_view a, b, c, d;
+    int flags;
+} fb_product;
+
 struct fb_instruction;
 
 typedef struct {
@@ -58,22 +73,8 @@ typedef struct fb_instruction {
     fb_operand a, b, c, d;
     const void *detail; /* fb_cluster of FB_CLUSTER, fb_loop of FB_LOOP, fb_recurrence of FB_RECURRENCE */
     fb_tile tile;       /* of FB_PRODUCT, chosen by fb_prepare; NULL for larger ones and those of other forms */
+    void (*product)(const fb_product *p); /* of FB_PRODUCT, chosen by fb_prepare, too */
 } fb_instruction;
-
-/* A strided matrix inside a kernel. The strides come first, as in an operand: they are copied in one word, and reading
- * them in other words than they were written in would wait. */
-typedef struct {
-    int64_t rs, cs;
-    char *p;
-} fb_view;
-
-/* c = alpha a b + beta d; c is (m, n), products sum over k. */
-typedef struct {
-    int64_t m, n, k;
-    double alpha, beta;
-    fb_view a, b, c, d;
-    int flags;
-} fb_product;
 
 /* Kernels of one dtype; each computes one matrix. */
 typedef struct {
@@ -99,16 +100,20 @@ typedef struct {
 
 extern fb_blas fb_blas_table[FB_DTYPES];
 extern const fb_kernels *fb_kernel_table; /* [FB_DTYPES], chosen once by fb_choose_kernels */
+extern const fb_kernels *fb_wide_kernel_table; /* of products whose lines fill twice as wide vectors; NULL for none */
 
 extern const fb_kernels fb_kernels_base[FB_DTYPES];
-extern const fb_kernels fb_kernels_avx2[FB_DTYPES];
+extern const fb_kernels fb_kernels_avx2[FB_DTYPES], fb_kernels_avx512[FB_DTYPES];
 
-/* Whether BLAS may use registers of 512 bits, which these kernels do not: 0 for no, 1 where they take two steps, so
- * that BLAS only saves instructions, 2 where it then wins at small sizes. */
+/* Whether BLAS may use registers of 512 bits: 0 for no, 1 where they take two steps, so that they only save
+ * instructions, 2 where BLAS then wins at small sizes. */
 int fb_blas_width(void);
 
 /* Chooses the kernels of this CPU; returns the name of the instruction set. */
 const char *fb_choose_kernels(void);
+
+/* Whether instructions that are prepared from now on may use vectors of 64 bytes; returns whether this CPU has them. */
+int fb_use_wide_kernels(int on);
 
 /* What can be chosen before an instruction runs. */
 void fb_prepare(fb_instruction *t);

@@ -65,6 +65,7 @@ cdef extern from "tape.h" nogil:
     fb_blas fb_blas_table[4]
     const char *fb_choose_kernels()
     int fb_blas_width()
+    int fb_use_wide_kernels(int on)
     void fb_prepare(fb_instruction *t)
     int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget)
 
@@ -152,6 +153,12 @@ fb_blas_table[3].gemv = <void *> zgemv
 
 instruction_set = fb_choose_kernels().decode()
 blas_width = fb_blas_width()
+
+
+def use_wide_kernels(bint on):
+    """Whether tapes that are made from now on may use vectors of 64 bytes; returns whether this CPU has them."""
+    return bool(fb_use_wide_kernels(on))
+
 
 # In the order of functions.h.
 FUNCTIONS = (

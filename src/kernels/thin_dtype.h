@@ -123,6 +123,7 @@ INLINE void NAME(few_rows_times_vector)(const int rows, int64_t k, REAL alpha, c
     VECTOR sum[DOTS];
     REAL totals[DOTS];
     int64_t p = NAME(rows_times_vector)(rows, k, x, xrs, y, sum);
+#if VBYTES < 64
     if (rows == DOTS && p == k && zs == 1 && (beta == 0 || ws == 1)) {
         for (int v = 0; v < DOTS / (int)LANES; v++) {
             const VECTOR total = alpha * NAME(sums_of_lanes)(sum + v * LANES);
@@ -131,6 +132,7 @@ INLINE void NAME(few_rows_times_vector)(const int rows, int64_t k, REAL alpha, c
         for (int v = 0; v < DOTS / (int)LANES; v++) STORE(z + v * LANES, sum[v]);
         return;
     }
+#endif
     NAME(sums)(rows, sum, totals);
     for (; p < k; p++)
         for (int r = 0; r < rows; r++) totals[r] += x[r * xrs + p] * y[p];
@@ -237,7 +239,7 @@ static void NAME(sum_of_columns)(int64_t m, int64_t k, REAL alpha, fb_view a, fb
 static void NAME(few_columns_transposed)(int64_t m, int64_t n, int64_t k, REAL alpha, fb_view a, fb_view b, REAL beta,
                                          fb_view d, fb_view c)
 {
-    REAL block[8 * 64];
+    REAL block[WIDTH * 64];
     const fb_view line = {64, 1, (char *)block}, left = NAME(transposed)(b);
     for (int64_t i = 0; i < m; i += 64) {
         const int64_t length = m - i < 64 ? m - i : 64;

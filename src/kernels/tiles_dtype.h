@@ -101,14 +101,10 @@ INLINE void NAME(tile_of)(int64_t rows, NAME(columns) panel, int64_t k, REAL alp
                           int64_t crs)
 {
 #define TILE(r, v)                                                                                 \
-    case 8 * (v) + (r):                                                                            \
+    case 16 * (v) + (r):                                                                           \
         NAME(tile)(r, v, panel, k, alpha, a, ars, acs, b, brs, b_last, beta, d, c, crs);           \
         break;
-    switch (8 * panel.vectors + rows) {
-        TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1) TILE(7, 1) TILE(8, 1)
-        TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
-        TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3)
-    }
+    switch (16 * panel.vectors + rows) { TILES(TILE) }
 #undef TILE
 }
 
@@ -132,10 +128,10 @@ INLINE void NAME(pack)(NAME(columns) panel, int64_t depth, const REAL *b, int64_
             const REAL *columns = b + (v < panel.vectors - 1 ? v * LANES : panel.last) * bcs;
             REAL *line = packed + v * LANES;
             int64_t p = 0;
-            for (; brs == 1 && p + LANES <= depth; p += LANES) {
-                VECTOR square[WIDTH];
-                NAME(load_transposed)(columns + p, bcs, square);
-                for (int64_t l = 0; l < LANES; l++) STORE(line + (p + l) * width, square[l]);
+            for (; brs == 1 && p + GROUP <= depth; p += GROUP) {
+                VECTOR lines[GROUP];
+                NAME(load_transposed)(columns + p, bcs, lines);
+                for (int l = 0; l < GROUP; l++) STORE(line + (p + l) * width, lines[l]);
             }
             for (; p < depth; p++)
                 for (int64_t l = 0; l < LANES; l++) line[p * width + l] = columns[l * bcs + p * brs];
@@ -147,7 +143,7 @@ INLINE void NAME(tiles_of_panel)(int64_t m, NAME(columns) panel, int64_t k, REAL
                                  int64_t acs, const REAL *b, int64_t brs, int64_t b_last, REAL beta, fb_view d,
                                  fb_view c)
 {
-    const int64_t most = panel.vectors == 3 ? ROWS : panel.vectors == 2 ? TALLEST : MOST_ROWS;
+    const int64_t most = MOST(panel.vectors);
     for (int64_t i = 0, left = (m + most - 1) / most; left > 0; left--) {
         const int64_t rows = (m - i) == left * most ? most : (int64_t)((uint32_t)(m - i) / (uint32_t)left);
         const fb_view addend = {d.rs, d.cs, (char *)ROW(d, i)};
@@ -228,26 +224,21 @@ INLINE void NAME(one_tile)(const int rows, const int vectors, const fb_instructi
     {                                                                                                        \
         NAME(one_tile)(r, v, t, a, b, c, d);                                                                 \
     }
-TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1) TILE(7, 1) TILE(8, 1)
-TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
-TILE(2, 3) TILE(3, 3) TILE(4, 3)
+TILES(TILE)
 #undef TILE
 
 /* The kernel of a product whose c is one tile; NULL for any other. */
 static fb_tile NAME(tile_for)(const fb_instruction *t)
 {
-    static const fb_tile tiles[VECTORS][MOST_ROWS - 1] = {
-        {NAME(tile_2_1), NAME(tile_3_1), NAME(tile_4_1), NAME(tile_5_1), NAME(tile_6_1), NAME(tile_7_1),
-         NAME(tile_8_1)},
-        {NAME(tile_2_2), NAME(tile_3_2), NAME(tile_4_2), NAME(tile_5_2), NAME(tile_6_2)},
-        {NAME(tile_2_3), NAME(tile_3_3), NAME(tile_4_3)},
-    };
+#define TILE(r, v) [(v) - 1][(r) - 1] = NAME(tile_##r##_##v),
+    static const fb_tile tiles[VECTORS][MOST_ROWS] = {TILES(TILE)};
+#undef TILE
     const int64_t vectors = (t->n + LANES - 1) / LANES;
-    const int64_t most = vectors == 1 ? MOST_ROWS : vectors == 2 ? TALLEST : ROWS;
-    if (t->n < LANES || vectors > VECTORS || t->m < 2 || t->m > most || t->k < 2 || t->k > FLAT || t->c.cs != 1 ||
+    if (t->n < LANES || vectors > VECTORS || t->m < 2 || t->m > MOST(vectors) || t->k < 2 || t->k > FLAT || t->c.cs != 1 ||
         (t->beta != 0 && t->d.cs != 0 && t->d.cs != 1))
         return NULL;
-    return tiles[vectors - 1][t->m - 2];
+    return tiles[vectors - 1][t->m - 1];
 }
 
 #undef FLAT
+#undef GROUP

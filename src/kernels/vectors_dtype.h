@@ -52,35 +52,76 @@ INLINE int NAME(any)(WORDS mask)
 #endif
 }
 
-#if VBYTES && defined(TABLE)
+#if VBYTES
 /* Lanes of 16 bytes, within which shuffles are cheap everywhere. */
 typedef REAL NAME(lane16) __attribute__((vector_size(16)));
 typedef WORD NAME(words16) __attribute__((vector_size(16)));
 typedef REAL NAME(unaligned16) __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
 
-#if VBYTES == 16
-INLINE LANE16 NAME(folded)(VECTOR x) { return x; }
-#else
-INLINE LANE16 NAME(folded)(VECTOR x) /* low half + high half */
-{
-    union { VECTOR x; LANE16 halves[2]; } u = {x};
-    return u.halves[0] + u.halves[1];
-}
-INLINE VECTOR NAME(joined)(LANE16 low, LANE16 high)
-{
-#if !defined(HAS_SHUFFLEVECTOR)
-    union { LANE16 halves[2]; VECTOR x; } u = {{low, high}};
-    return u.x;
+/* In each lane of 16 bytes the elements, or the pairs of them, in the first or the second half of x's and of y's */
+#if VBYTES == 16 && MANTISSA == 52
+#define FIRST(x, y) SHUFFLE(x, y, 0, 2)
+#define SECOND(x, y) SHUFFLE(x, y, 1, 3)
+#elif VBYTES == 32 && MANTISSA == 52
+#define FIRST(x, y) SHUFFLE(x, y, 0, 4, 2, 6)
+#define SECOND(x, y) SHUFFLE(x, y, 1, 5, 3, 7)
 #elif MANTISSA == 52
-    return SHUFFLE(low, high, 0, 1, 2, 3);
+#define FIRST(x, y) SHUFFLE(x, y, 0, 8, 2, 10, 4, 12, 6, 14)
+#define SECOND(x, y) SHUFFLE(x, y, 1, 9, 3, 11, 5, 13, 7, 15)
+#elif VBYTES == 16
+#define FIRST(x, y) SHUFFLE(x, y, 0, 4, 1, 5)
+#define SECOND(x, y) SHUFFLE(x, y, 2, 6, 3, 7)
+#define FIRST_PAIRS(x, y) SHUFFLE(x, y, 0, 1, 4, 5)
+#define SECOND_PAIRS(x, y) SHUFFLE(x, y, 2, 3, 6, 7)
+#elif VBYTES == 32
+#define FIRST(x, y) SHUFFLE(x, y, 0, 8, 1, 9, 4, 12, 5, 13)
+#define SECOND(x, y) SHUFFLE(x, y, 2, 10, 3, 11, 6, 14, 7, 15)
+#define FIRST_PAIRS(x, y) SHUFFLE(x, y, 0, 1, 8, 9, 4, 5, 12, 13)
+#define SECOND_PAIRS(x, y) SHUFFLE(x, y, 2, 3, 10, 11, 6, 7, 14, 15)
 #else
-    return SHUFFLE(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
-#endif
-}
-#endif
+#define FIRST(x, y) SHUFFLE(x, y, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define SECOND(x, y) SHUFFLE(x, y, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define FIRST_PAIRS(x, y) SHUFFLE(x, y, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define SECOND_PAIRS(x, y) SHUFFLE(x, y, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
 #endif
 
-#ifdef TABLE
+/* the sum of all lanes of 16 bytes */
+INLINE LANE16 NAME(folded)(VECTOR x)
+{
+    union { VECTOR x; LANE16 lanes[VBYTES / 16]; } u = {x};
+#if VBYTES == 16
+    return x;
+#elif VBYTES == 32
+    return u.lanes[0] + u.lanes[1];
+#else
+    return (u.lanes[0] + u.lanes[1]) + (u.lanes[2] + u.lanes[3]);
+#endif
+}
+
+/* the 16 bytes at p and so many elements behind them, again and again */
+INLINE VECTOR NAME(gathered)(const REAL *p, int64_t stride)
+{
+#if VBYTES == 16
+    return LOAD16(p);
+#elif VBYTES == 32 && MANTISSA == 52 && defined(HAS_SHUFFLEVECTOR)
+    return SHUFFLE(LOAD16(p), LOAD16(p + stride), 0, 1, 2, 3);
+#elif VBYTES == 32 && defined(HAS_SHUFFLEVECTOR)
+    return SHUFFLE(LOAD16(p), LOAD16(p + stride), 0, 1, 2, 3, 4, 5, 6, 7);
+#elif MANTISSA == 52 && defined(HAS_SHUFFLEVECTOR)
+    return SHUFFLE(SHUFFLE(LOAD16(p), LOAD16(p + stride), 0, 1, 2, 3),
+                   SHUFFLE(LOAD16(p + 2 * stride), LOAD16(p + 3 * stride), 0, 1, 2, 3), 0, 1, 2, 3, 4, 5, 6, 7);
+#elif defined(HAS_SHUFFLEVECTOR)
+    return SHUFFLE(SHUFFLE(LOAD16(p), LOAD16(p + stride), 0, 1, 2, 3, 4, 5, 6, 7),
+                   SHUFFLE(LOAD16(p + 2 * stride), LOAD16(p + 3 * stride), 0, 1, 2, 3, 4, 5, 6, 7), 0, 1, 2, 3, 4, 5,
+                   6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+    union { LANE16 lanes[VBYTES / 16]; VECTOR x; } u;
+    for (int l = 0; l < VBYTES / 16; l++) u.lanes[l] = LOAD16(p + l * stride);
+    return u.x;
+#endif
+}
+#endif
+
 /* totals[i] = the sum of the lanes of x[i]; totals has room for a multiple of 4 */
 INLINE void NAME(sums)(const int count, const VECTOR *x, REAL *totals)
 {
@@ -103,73 +144,56 @@ INLINE void NAME(sums)(const int count, const VECTOR *x, REAL *totals)
 }
 
 #if VBYTES
+#if VBYTES < 64
 /* Element l = the sum of the lanes of x[l], l < LANES: sums of pairs, in half as many vectors each time. */
 INLINE VECTOR NAME(sums_of_lanes)(const VECTOR *x)
 {
-#if VBYTES == 16 && MANTISSA == 52
-    return SHUFFLE(x[0], x[1], 0, 2) + SHUFFLE(x[0], x[1], 1, 3);
-#elif VBYTES == 32 && MANTISSA == 52
-    const VECTOR first = SHUFFLE(x[0], x[1], 0, 4, 2, 6) + SHUFFLE(x[0], x[1], 1, 5, 3, 7);
-    const VECTOR second = SHUFFLE(x[2], x[3], 0, 4, 2, 6) + SHUFFLE(x[2], x[3], 1, 5, 3, 7);
-    return SHUFFLE(first, second, 0, 1, 4, 5) + SHUFFLE(first, second, 2, 3, 6, 7);
-#elif VBYTES == 16
-    const VECTOR first = SHUFFLE(x[0], x[1], 0, 4, 1, 5) + SHUFFLE(x[0], x[1], 2, 6, 3, 7);
-    const VECTOR second = SHUFFLE(x[2], x[3], 0, 4, 1, 5) + SHUFFLE(x[2], x[3], 2, 6, 3, 7);
+#define SUMS(i) (FIRST(x[i], x[(i) + 1]) + SECOND(x[i], x[(i) + 1]))
+#if MANTISSA == 52 && VBYTES == 16
+    return SUMS(0);
+#elif MANTISSA == 52
+    const VECTOR first = SUMS(0), second = SUMS(2);
     return SHUFFLE(first, second, 0, 1, 4, 5) + SHUFFLE(first, second, 2, 3, 6, 7);
 #else
-    VECTOR pair[4], four[2];
-    for (int i = 0; i < 4; i++)
-        pair[i] = SHUFFLE(x[2 * i], x[2 * i + 1], 0, 8, 1, 9, 4, 12, 5, 13) +
-                  SHUFFLE(x[2 * i], x[2 * i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-    for (int i = 0; i < 2; i++)
-        four[i] = SHUFFLE(pair[2 * i], pair[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
-                  SHUFFLE(pair[2 * i], pair[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
-    return SHUFFLE(four[0], four[1], 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(four[0], four[1], 4, 5, 6, 7, 12, 13, 14, 15);
+    VECTOR sums[WIDTH / 4];
+    for (int i = 0; i < (int)WIDTH; i += 4) {
+        const VECTOR low = SUMS(i), high = SUMS(i + 2);
+        sums[i / 4] = FIRST_PAIRS(low, high) + SECOND_PAIRS(low, high);
+    }
+#if VBYTES == 16
+    return sums[0];
+#else
+    return SHUFFLE(sums[0], sums[1], 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(sums[0], sums[1], 4, 5, 6, 7, 12, 13, 14, 15);
 #endif
+#endif
+#undef SUMS
 }
 #endif
 
-/* columns[l][r] = p[r * stride + l], r, l < LANES */
-INLINE void NAME(load_transposed)(const REAL *p, int64_t stride, VECTOR columns[WIDTH])
+#define GROUP (16 / (int)sizeof(REAL))
+
+/* columns[l][r] = p[r * stride + l], r < LANES, l < GROUP */
+INLINE void NAME(load_transposed)(const REAL *p, int64_t stride, VECTOR *columns)
 {
-#if VBYTES == 16 && MANTISSA == 52
-    const VECTOR x0 = LOAD(p), x1 = LOAD(p + stride);
-    columns[0] = SHUFFLE(x0, x1, 0, 2);
-    columns[1] = SHUFFLE(x0, x1, 1, 3);
-#elif VBYTES == 32 && MANTISSA == 52
-    for (int h = 0; h < 4; h += 2) {
-        const VECTOR x02 = NAME(joined)(LOAD16(p + h), LOAD16(p + 2 * stride + h));
-        const VECTOR x13 = NAME(joined)(LOAD16(p + stride + h), LOAD16(p + 3 * stride + h));
-        columns[h] = SHUFFLE(x02, x13, 0, 4, 2, 6);
-        columns[h + 1] = SHUFFLE(x02, x13, 1, 5, 3, 7);
-    }
-#elif VBYTES == 16
-    const VECTOR x0 = LOAD(p), x1 = LOAD(p + stride), x2 = LOAD(p + 2 * stride), x3 = LOAD(p + 3 * stride);
-    const VECTOR low01 = SHUFFLE(x0, x1, 0, 4, 1, 5), high01 = SHUFFLE(x0, x1, 2, 6, 3, 7);
-    const VECTOR low23 = SHUFFLE(x2, x3, 0, 4, 1, 5), high23 = SHUFFLE(x2, x3, 2, 6, 3, 7);
-    columns[0] = SHUFFLE(low01, low23, 0, 1, 4, 5);
-    columns[1] = SHUFFLE(low01, low23, 2, 3, 6, 7);
-    columns[2] = SHUFFLE(high01, high23, 0, 1, 4, 5);
-    columns[3] = SHUFFLE(high01, high23, 2, 3, 6, 7);
-#elif VBYTES == 32
-    for (int h = 0; h < 8; h += 4) {
-        VECTOR x[4]; /* rows r and r + 4 */
-        for (int r = 0; r < 4; r++)
-            x[r] = NAME(joined)(LOAD16(p + r * stride + h), LOAD16(p + (r + 4) * stride + h));
-        const VECTOR low01 = SHUFFLE(x[0], x[1], 0, 8, 1, 9, 4, 12, 5, 13);
-        const VECTOR high01 = SHUFFLE(x[0], x[1], 2, 10, 3, 11, 6, 14, 7, 15);
-        const VECTOR low23 = SHUFFLE(x[2], x[3], 0, 8, 1, 9, 4, 12, 5, 13);
-        const VECTOR high23 = SHUFFLE(x[2], x[3], 2, 10, 3, 11, 6, 14, 7, 15);
-        columns[h] = SHUFFLE(low01, low23, 0, 1, 8, 9, 4, 5, 12, 13);
-        columns[h + 1] = SHUFFLE(low01, low23, 2, 3, 10, 11, 6, 7, 14, 15);
-        columns[h + 2] = SHUFFLE(high01, high23, 0, 1, 8, 9, 4, 5, 12, 13);
-        columns[h + 3] = SHUFFLE(high01, high23, 2, 3, 10, 11, 6, 7, 14, 15);
-    }
+#if MANTISSA == 52
+    const VECTOR x = NAME(gathered)(p, 2 * stride), y = NAME(gathered)(p + stride, 2 * stride);
+    columns[0] = FIRST(x, y);
+    columns[1] = SECOND(x, y);
 #else
-    (void)stride;
-    columns[0] = *p;
+    VECTOR x[4];
+    for (int r = 0; r < 4; r++) x[r] = NAME(gathered)(p + r * stride, 4 * stride);
+    const VECTOR low01 = FIRST(x[0], x[1]), high01 = SECOND(x[0], x[1]);
+    const VECTOR low23 = FIRST(x[2], x[3]), high23 = SECOND(x[2], x[3]);
+    columns[0] = FIRST_PAIRS(low01, low23);
+    columns[1] = SECOND_PAIRS(low01, low23);
+    columns[2] = FIRST_PAIRS(high01, high23);
+    columns[3] = SECOND_PAIRS(high01, high23);
 #endif
 }
+#undef FIRST
+#undef SECOND
+#undef FIRST_PAIRS
+#undef SECOND_PAIRS
 #endif
 
 /* c[0] + c[1] x + ...: Horner's rule in x^4, on cubics of two pairs each, has a third of the latency */

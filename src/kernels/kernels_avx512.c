@@ -1,4 +1,5 @@
-/* The functions of many elements in vectors of 64 bytes, chosen at run time by fb_choose_kernels. */
+/* The functions of many elements and the products of wide matrices in vectors of 64 bytes, chosen at run time by
+ * fb_choose_kernels. */
 #include <float.h>
 #include <math.h>
 #include <stddef.h>
@@ -6,11 +7,12 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512dq"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
 #else
-#pragma GCC target("avx512f,avx512dq")
+#pragma GCC target("avx512f,avx512vl,avx512dq,avx2,fma")
 #endif
 #define VBYTES 64
+#define TABLE fb_kernels_avx512
 #define MAPS fb_maps_avx512
 #include "kernels_impl.h"
 #if defined(__clang__)
