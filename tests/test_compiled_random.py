@@ -7,6 +7,7 @@ import pytest
 import fastbs as fb
 from compiled_programs import CHOICES
 from fastbs.compiled import Compiled
+from fastbs.compiler import chunks
 from fastbs.compiler.assemble import PASSES
 from random_programs import COMPILED, Program
 
@@ -62,6 +63,18 @@ def check(seed, choices):
 @pytest.mark.parametrize("seed", range(60))
 def test_random_programs(seed):
     check(seed, [CHOICES[seed % len(CHOICES)]])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_programs_in_chunks(seed, tiny_chunks):
+    check(seed, [PASSES])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [64, 512, 2048])
+def test_thousands_of_random_programs_in_chunks(size, tiny_chunks, monkeypatch):
+    monkeypatch.setattr(chunks, "CACHE", size)
+    assert sum(check(seed, [PASSES]) for seed in range(3000, 4000)) > 800
 
 
 @pytest.mark.slow

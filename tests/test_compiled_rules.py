@@ -9,6 +9,7 @@ import pytest
 import fastbs as fb
 from compiled_programs import CHOICES
 from fastbs.compiled import Compiled
+from fastbs.compiler.assemble import PASSES
 from random_programs import floats
 from rule_cases import CASES
 
@@ -68,6 +69,11 @@ NAMES = [name for name, (_, arrays) in CASES.items() if arrays and name not in S
 @pytest.mark.parametrize("name", NAMES)
 def test_cases_of_rules(name):
     check(name, CHOICES[zlib.crc32(name.encode()) % len(CHOICES)])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cases_of_rules_in_chunks(name, tiny_chunks):
+    check(name, PASSES)
 
 
 @pytest.mark.slow

@@ -60,7 +60,7 @@ INSIDE = {
         "scalars distribute",
         "sums",
         "lowering recurrences",
-        "repeat report threads",
+        "repeat report threads chunks",
         "assemble",
         "rows",
     ],  # from programs to tapes, a pass a file

@@ -97,3 +97,17 @@ def test_stacks_and_other_dtypes_are_called():
         (np.linalg.cholesky, np.zeros((0, 0))),
     ):
         np.testing.assert_array_equal(fb.compile(f)(a), f(a))
+
+
+@pytest.mark.parametrize("n", [499, 500])
+def test_a_run_that_looks_for_signals_in_front_of_a_solve_goes_on_with_it(n):
+    """It looks about every 1e9 flops; copies of 500 x 500 elements, which the solve begins with, count 5e5 each."""
+    rng = np.random.default_rng(0)
+    X, Y, A = rng.standard_normal((1000, n + 1)), rng.standard_normal((n + 1, 999)), matrix(500, "float64")
+
+    def f(X, Y, A):
+        return X @ Y, np.linalg.solve(A, A + 1)
+
+    found, expected = fb.compile(f)(X, Y, A), f(X, Y, A)
+    for y, z in zip(found, expected, strict=True):
+        np.testing.assert_allclose(y, z, rtol=0, atol=1e-11 * np.abs(z).max())

@@ -42,7 +42,7 @@ def lower_cholesky(to, step, upper):
     a, n = to.view(step.arguments[0]), step.shape[0]
     c = contiguous_destination(to, step)
     to.copy(a, c)
-    to.factored(CHOLESKY, step, None, c, n, n, UPPER * upper, n**3 / 3)
+    to.factored(CHOLESKY, step, None, c, c, n, n, UPPER * upper, n**3 / 3)
     return finished(to, step, c)
 
 
@@ -58,7 +58,8 @@ def lower_triangular_solve(to, step):
     c = contiguous_destination(to, step)
     to.copy(B, c)
     flags = UPPER * (not options.get("lower", True)) | TRANSPOSED * bool(options.get("trans", False))
-    to.factored(TRIANGULAR, step, T, c, m, n, flags | UNIT * bool(options.get("unit_diagonal", False)), 1.0 * m * m * n)
+    flags |= UNIT * bool(options.get("unit_diagonal", False))
+    to.factored(TRIANGULAR, step, T, c, c, m, n, flags, 1.0 * m * m * n)
     return finished(to, step, c)
 
 
@@ -71,11 +72,9 @@ def lower_solve(to, step):
     m, n = (*step.shape, 1)[:2]
     factors, pivots = to.materialized(a.mT), to.temporary((m,), step.dtype)
     rows = to.materialized(b.mT if b.ndim == 2 else b)
-    line = rows if b.ndim == 2 else rows.insert(0)
-    to.factored(SOLVE, step, factors, line, m, n, 0, 2 / 3 * m**3 + 2.0 * m * m * n, pivots.insert(0))
-    out = to.destination(step)
-    to.copy(rows.mT if b.ndim == 2 else rows, out)
-    return out
+    line, x = (rows, rows.mT) if b.ndim == 2 else (rows.insert(0), rows)
+    to.factored(SOLVE, step, factors, line, x, m, n, 0, 2 / 3 * m**3 + 2.0 * m * m * n, pivots.insert(0))
+    return finished(to, step, x)
 
 
 TABLE |= {

@@ -60,7 +60,7 @@ typedef struct {
     int64_t slot, offset;
     int64_t strides[FB_AXES]; /* in elements of its type; 0 where broadcast or reduced */
     int32_t type, kind, reg;
-    int32_t fixed;            /* the same for all tiles: copied once */
+    int32_t fixed;            /* a load: the same for all tiles, copied once; a reduction: goes on from what is there */
 } fb_access;
 
 /* Where the first tile of a register lies: in the memory of an operand, of a constant, or in the scratch of the

@@ -235,9 +235,10 @@ static void NAME(cluster)(const fb_cluster *t, char *const *slots)
     }
     for (const fb_access *a = is_one_tile ? copied : t->accesses; a < last; a++) {
         char *p = base[a - t->accesses] = NAME(start_of)(a, slots);
-        if (a->kind >= FB_SUM)
-            NAME(start)(a, t->shape, 0, (REAL *)p);
-        else if (a->fixed)
+        if (a->kind >= FB_SUM) {
+            if (!a->fixed)
+                NAME(start)(a, t->shape, 0, (REAL *)p);
+        } else if (a->fixed)
             NAME(load)(a->type, t->tile_rows, t->tile_columns, p, 0, a->strides[NAME(columns_axis)], reg[a->reg]);
     }
     if (is_one_tile)

@@ -236,12 +236,12 @@ static int run_loop(const fb_loop *loop, char **slots, double *budget)
     return 1;
 }
 
-const fb_instruction *fb_take_call(const fb_instruction *code, int64_t *at, int64_t count, char **slots)
+const fb_instruction *fb_take_call(const fb_instruction *code, int64_t *at, int64_t count, char **slots, int failed)
 {
     if (*at >= count)
         return NULL;
     const fb_instruction *t = code + *at;
-    if (t->opcode == FB_CALL || t->opcode >= FB_CHOLESKY) { /* NumPy does it, and says what is wrong */
+    if (t->opcode == FB_CALL || (failed && t->opcode != FB_LOOP)) { /* NumPy does it, and says what is wrong */
         ++*at;
         return t;
     }
@@ -255,7 +255,7 @@ const fb_instruction *fb_take_call(const fb_instruction *code, int64_t *at, int6
     const fb_body *body = loop->bodies + e.body;
     int64_t inside = state[1] - 1;
     set_pointers(body, e, slots); /* of a step that had not begun */
-    const fb_instruction *call = fb_take_call(body->code, &inside, body->count, slots);
+    const fb_instruction *call = fb_take_call(body->code, &inside, body->count, slots, failed);
     state[1] = inside + 1;
     return call;
 }
@@ -340,8 +340,10 @@ int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **
             }
 #undef VIEW
 #undef PLACE
-        if (!done)
+        if (!done) {
+            *budget = FB_FAILED;
             return at;
+        }
         if (t->then >= 0) {
             char *const c = slots[t->c.slot] + t->c.offset * size;
             fb_run_map(t->dtype, t->then, t->batch * t->m * t->n, c, c);

@@ -48,7 +48,7 @@ typedef struct {
 } fb_loop;
 
 /* Where a tape that stopped at `*at` has to call: the instruction, behind which the tape is moved; NULL if it stopped
- * for another reason. */
-const fb_instruction *fb_take_call(const fb_instruction *code, int64_t *at, int64_t count, char **slots);
+ * for another reason. `failed` says whether it stopped at a matrix that is singular or not positive definite. */
+const fb_instruction *fb_take_call(const fb_instruction *code, int64_t *at, int64_t count, char **slots, int failed);
 
 #endif

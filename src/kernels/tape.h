@@ -7,6 +7,7 @@
 #ifndef FASTBS_TAPE_H
 #define FASTBS_TAPE_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -118,9 +119,11 @@ int fb_use_wide_kernels(int on);
 /* What can be chosen before an instruction runs. */
 void fb_prepare(fb_instruction *t);
 
+#define FB_FAILED (-INFINITY)
+
 /* Runs code[start:count] on the slots and returns the index of the first instruction that did not run, or not to its
- * end: it stops at a call, at a matrix that is singular or not positive definite, and once about `budget` flops are
- * done, so that the caller can look for signals. */
+ * end: it stops at a call, at a matrix that is singular or not positive definite, the budget being FB_FAILED then, and
+ * once about `budget` flops are done, so that the caller can look for signals. */
 int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget);
 
 #endif

@@ -67,6 +67,7 @@ cdef extern from "tape.h" nogil:
     int fb_blas_width()
     int fb_use_wide_kernels(int on)
     void fb_prepare(fb_instruction *t)
+    double FB_FAILED
     int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget)
 
 cdef extern from "pool.h" nogil:
@@ -92,7 +93,7 @@ cdef extern from "loop.h" nogil:
         fb_entry *entries
         fb_place flag
         int64_t wanted, state
-    const fb_instruction *fb_take_call(const fb_instruction *code, int64_t *at, int64_t count, char **slots)
+    const fb_instruction *fb_take_call(const fb_instruction *code, int64_t *at, int64_t count, char **slots, int failed)
 
 cdef extern from "functions.h" nogil:
     ctypedef void (*fb_map)(int64_t n, const void *x, void *y) noexcept
@@ -353,8 +354,9 @@ cdef class Tape:
                 return 0
         objects = [None] * self.n_objects
         while True:
-            call = fb_take_call(self.code, &at, self.count, slots)
+            call = fb_take_call(self.code, &at, self.count, slots, budget == FB_FAILED)
             if call != NULL:
+                budget = BUDGET
                 self.call(slots, self.calls[call.k], objects)
                 continue
             with nogil:

@@ -7,6 +7,7 @@ import numpy as np
 from .._tape import Tape
 from .._trace import Traced, node_of, steps, trace
 from .arena import place
+from .chunks import chunked
 from .clusters import AXES, CONSTANT, DIRECT, FIXED, LOAD, TYPES
 from .distribute import distributed
 from .instructions import CALL, CLUSTER, FACTORED, KERNEL_DTYPES, LOOP, RECURRENCE, NotLowerable, Object, walk
@@ -34,7 +35,8 @@ ON_PROGRAMS = {
     "scalars": scalars,
     "distributed": distributed,
 }
-IN_LOWERING = "fused", "sums", "functions", "reused"  # clusters, sums by products, functions behind these, memory
+# Clusters, sums by products, functions behind these, memory, chunks of an axis:
+IN_LOWERING = "fused", "sums", "functions", "reused", "chunks"
 PASSES = *ON_PROGRAMS, *IN_LOWERING
 
 
@@ -142,6 +144,8 @@ def assemble(program, inputs, outputs, calls=False, report=None, passes=PASSES, 
     to.run()
     if threads > 1:
         to.code = parallel(to.code, threads)
+    elif "chunks" in passes:
+        to.code = chunked(to)
     return tape_of(to, inputs, outputs, report)
 
 

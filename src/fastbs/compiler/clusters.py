@@ -1,7 +1,7 @@
 """A cluster as micro operations on registers: what is read, computed, stored and reduced in one loop over tiles."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -13,7 +13,7 @@ from .program import Step
 from .simplify import number
 from .views import View, merge
 
-__all__ = ["Access", "ClusterCode", "Writer", "cluster_code", "numbered", "with_products"]
+__all__ = ["Access", "ClusterCode", "Writer", "cluster_code", "numbered", "resized", "with_products"]
 
 LOAD, STORE, SUM, GREATEST, LEAST = range(5)  # as in cluster.h, and
 CONSTANT = -1  # a tile of one number
@@ -56,12 +56,9 @@ class ClusterCode:
     cost: float
     names: list = field(default_factory=list)
     part: int = 0  # of those that run at the same time, each with scratch of its own
-    length = 1  # as of a recurrence, which one element is
+    is_one: bool = False  # of one element, which is a recurrence
+    length = 1
     carried = ()
-
-    @property
-    def is_one(self):
-        return math.prod(self.shape) == 1
 
 
 class Writer:
@@ -194,7 +191,8 @@ def cluster_code(to, cluster, outside):
     code = ClusterCode(real, shape, (1, 1), accesses, operations, 0, [], 0.0)
     code.cost = writer.cost * math.prod(cluster.space) + 10.0 * len(operations)
     code.names = [getattr(step.function, "__name__", str(step.function)) for step in cluster.members]
-    assign(code, math.prod(cluster.space) == 1)
+    code.is_one = math.prod(cluster.space) == 1
+    assign(code)
     return code
 
 
@@ -205,12 +203,33 @@ def in_loops(space, accesses):
     leader = max(stores, key=lambda a: sum(s != 0 for s in a.strides), default=None)
     order = range(len(space)) if leader is None else sorted(range(len(space)), key=lambda i: -abs(leader.strides[i]))
     axes = merge([space[i] for i in order], *[[a.strides[i] for i in order] for a in memory])
+    return set_axes(memory, axes), accesses
+
+
+def set_axes(memory, axes):
+    """The lengths of the merged axes, 1 in front where they are fewer than `AXES`; accesses get their strides."""
     if len(axes) > AXES:
         raise TooLarge
     missing = AXES - len(axes)
     for k, access in enumerate(memory):
         access.strides = (0,) * missing + tuple([inner[k] for _, inner in axes])
-    return (1,) * missing + tuple([n for n, _ in axes]), accesses
+    return (1,) * missing + tuple([n for n, _ in axes])
+
+
+def resized(code, shape, accesses):
+    """The code of a cluster over a space of these lengths, with accesses of as many strides.
+
+    Reductions whose place is `FIXED` go on from what lies there.
+    """
+    memory = [a for a in accesses if a.kind != CONSTANT]
+    made = {line[1] for line in code.operations}
+    direct_store = {}
+    for access in memory:
+        if access.kind == STORE and access.register in made and access.view.dtype == code.real:
+            direct_store.setdefault(access.register, access)
+    code = replace(code, shape=set_axes(memory, merge(shape, *[a.strides for a in memory])), accesses=accesses)
+    choose_tile(code, direct_store)
+    return code
 
 
 def with_products(operations, kept):
@@ -241,9 +260,9 @@ def with_products(operations, kept):
     return [line for line in result if line[1] not in taken]
 
 
-def assign(code, is_one):
+def assign(code):
     """Physical registers and their buffers, the tile, and where each access meets memory."""
-    if is_one:
+    if code.is_one:
         code.operations = with_more_products(code.operations, {a.register for a in code.accesses})
     last = {}
     for at, (_, _, arguments) in enumerate(code.operations):
@@ -258,13 +277,13 @@ def assign(code, is_one):
             direct_store.setdefault(access.register, access)
     physical = numbered(code.operations, [a.register for a in code.accesses if a.kind < STORE], last, direct_store)
     count = len(set(physical.values()))
-    if max(count, len(code.accesses)) > (NUMBERS if is_one else REGISTERS):
+    if max(count, len(code.accesses)) > (NUMBERS if code.is_one else REGISTERS):
         raise TooLarge
     code.registers = count
-    code.operations = (lines_of_numbers if is_one else lines_of)(code.operations, physical)
+    code.operations = (lines_of_numbers if code.is_one else lines_of)(code.operations, physical)
     for access in code.accesses:
         access.register = physical[access.register]
-    if is_one:
+    if code.is_one:
         return
     choose_tile(code, {physical[r]: a for r, a in direct_store.items()})
 

@@ -168,7 +168,7 @@ class Lowering:
         is_packed = (cs == 1 or n == 1) and (rs == n or m == 1) and (bs == m * n or batch == 1)
         if not is_whole or not is_packed or made.strides != lines:
             return False
-        last.d = last.d or last.c  # the sum goes on from there
+        last.d = (last.d or last.c) if last.beta else None  # the sum goes on from there
         last.c = (store.view.buffer, store.view.offset, rs, cs, bs)
         last.then = code.operations[0][0]
         last.cost += code.cost
@@ -442,11 +442,11 @@ class Lowering:
         self.emit_call(code)
         return code.result
 
-    def factored(self, opcode, step, a, c, m, n, flags=0, cost=0.0, d=None):
+    def factored(self, opcode, step, a, c, result, m, n, flags=0, cost=0.0, d=None):
         """A factorization or a solve in place, which NumPy repeats where the matrix is singular, and so says it."""
         a, c, d = ((v.buffer, v.offset, *v.strides[-2:], 0) if v is not None else None for v in (a, c, d))
         self.emit(opcode, step.dtype, m, n, 1, a, None, c, 1.0, 0.0, 1, flags, cost, d)
-        self.code[-1].detail = self.call_code(step)
+        self.code[-1].detail = replace(self.call_code(step), result=result)
 
     def call_code(self, step):
         """What Python is told of a step."""
