@@ -15,8 +15,11 @@ def test_half_precision_is_solved_in_single():
     np.testing.assert_allclose(x, [0.4, 0.2], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("dtype", "name"), [("longdouble", np.dtype("longdouble").name), ("O", "object")])
-def test_dtypes_without_kernels_say_so(dtype, name):
+@pytest.mark.parametrize("dtype", ["longdouble", "O"])
+def test_dtypes_without_kernels_say_so(dtype):
+    name = np.dtype(dtype).name
+    if name == "float64":
+        pytest.skip("long double is double here")
     A = fb.Diagonal([np.array([[2, 1], [1, 3]]).astype(dtype)])
     with pytest.raises(fb.DtypeError, match=rf"must be at most double precision because LAPACK is; got {name}"):
         A.solve([np.ones(2).astype(dtype)])
