@@ -260,13 +260,13 @@ const fb_instruction *fb_take_call(const fb_instruction *code, int64_t *at, int6
     return call;
 }
 
-/* Whether lines of c fill vectors of 64 bytes about as well as those of 32. */
+/* Whether lines of c need half as many vectors of 64 bytes as of 32, or about that. */
 static int fills_wide_vectors(const fb_instruction *t)
 {
     const int64_t lanes = 64 / itemsize[t->dtype], length = t->c.cs == 1 && t->n > 1 ? t->n : t->c.rs == 1 ? t->m : 0;
     const int64_t left = length % lanes;
     return fb_wide_kernel_table && t->dtype < FB_C64 && t->m > 1 && t->n > 1 && length >= lanes &&
-           (left == 0 || 2 * left > lanes || length >= 4 * lanes);
+           (left == 0 || 2 * left > lanes || length > 16 * lanes);
 }
 
 void fb_prepare(fb_instruction *t)

@@ -25,13 +25,13 @@ CONJ_A, CONJ_B = 1, 2
 LARGEST = 2**31 - 1  # BLAS integers
 
 # Measured crossovers: where our register-blocked product is faster than BLAS with its packing. By the width of BLAS's
-# registers: as wide as ours, wider at the same peak, wider at twice the peak.
+# registers: 32 bytes, 64 at the same peak, 64 at twice the peak.
 LARGEST_OURS = 128  # of m, n, k
-SMALL_DOUBLE = (LARGEST_OURS + 1, 48, 24)[blas_width]  # smallest of m, n, k must be below, in float64
+SMALL_DOUBLE = (LARGEST_OURS + 1, LARGEST_OURS + 1, 24)[blas_width]  # smallest of m, n, k must be below, in float64
 SMALL_COMPLEX = 128  # product of m, n, k
 # Ours wins again above a product of m, n, k, where wider BLAS packs, and while panels stay in near caches:
 PACKED = (0, 10**6 * (blas_width > 0))  # float32, float64
-NEAR_CACHE = (((256, 300), (128, 300)), ((400, 800), (192, 800)), ((-1, 0), (-1, 0)))[blas_width]  # smallest, largest
+NEAR_CACHE = (((256, 300), (128, 300)), ((400, 800), (256, 800)), ((-1, 0), (-1, 0)))[blas_width]  # smallest, largest
 # Of long thin matrices BLAS copies more than it multiplies, the wider one above a product of m, n, k:
 THIN = 32  # the middle one of m, n, k at most
 THIN_AREA = (1024, 512)  # smallest times middle
