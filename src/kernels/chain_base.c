@@ -7,10 +7,10 @@
 
 #define SMALL 16 /* sides of factors that are joined */
 #define LARGE 65 /* sides from which on BLAS is faster */
-#ifndef NEAR
-#define NEAR 1024 /* numbers of a slab: two, and what is read and written meanwhile, stay in the first level cache, */
-#define FAR 4096  /* or in the second */
-#endif
+/* Numbers of a slab. Two slabs, and what is read and written meanwhile, stay in the first level cache, or in the second,
+ * which is worth it for two modes. */
+#define FIRST_LEVEL 1024
+#define SECOND_LEVEL 4096
 
 /* c = a x b, row-major */
 #define JOIN(REAL)                                                                                                     \
@@ -151,7 +151,7 @@ void fb_plan_chain(int real, fb_chain *chain, void *joined)
         while (t + pass->count < count && !chain->mode[order[t]].is_large
                && !chain->mode[order[t + pass->count]].is_large) {
             const int64_t slab = slab_of(chain, order + t, pass->count + 1, dims, line, &more);
-            if (slab > (pass->count == 1 ? FAR : NEAR))
+            if (slab > (pass->count == 1 ? SECOND_LEVEL : FIRST_LEVEL))
                 break;
             *pass = more;
             chain->slab = slab > chain->slab ? slab : chain->slab;
