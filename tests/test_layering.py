@@ -60,7 +60,7 @@ INSIDE = {
         "scalars distribute",
         "sums",
         "lowering recurrences",
-        "repeat report threads chunks",
+        "repeat report threads chunks layers",
         "assemble",
         "rows",
     ],  # from programs to tapes, a pass a file

@@ -46,6 +46,7 @@ def two_loops(w):
         ("sums", lambda a, b: a @ b + b @ a, (A, B)),
         ("functions", lambda a, b: np.tanh(a @ b), (A, B)),
         ("reused", fb.value_and_grad(loss), network((3, 5, 4), 7)),
+        ("layers", fb.value_and_grad(loss), network((8, 9, 8), 1)),
         ("chunks", fb.value_and_grad(loss), network((3, 5, 4), 90_000)),
     ],
 )

@@ -278,10 +278,53 @@ void fb_prepare(fb_instruction *t)
     t->product = kernels->product;
 }
 
+/* The instructions from t on that are joined; see FB_JOINED. */
+static void run_joined(const fb_instruction *t, char *const *slots, double *budget)
+{
+    const fb_instruction *const end = t + FB_JOINED(t) + 1;
+    const int64_t size = itemsize[t->dtype];
+    fb_layer layer = {0};
+#define PLACE(t, operand) (slots[(t)->operand.slot] + (t)->operand.offset * size)
+#define REGISTER(i) (slots[cluster->registers[i].slot] + cluster->registers[i].offset)
+    if (t->opcode == FB_CLUSTER) {
+        const fb_cluster *cluster = t->detail;
+        const fb_micro *op = cluster->ops;
+        layer.e = REGISTER(op->e);
+        layer.f = REGISTER(op->c);
+        layer.g = REGISTER(op->a);
+        layer.h = REGISTER(op->b);
+        *budget -= t->cost;
+        t++;
+    }
+    layer.m = t->m;
+    layer.n = t->n;
+    layer.crs = t->c.rs;
+    layer.d = PLACE(t, a);
+    layer.x = PLACE(t, b);
+    layer.c = PLACE(t, c);
+    *budget -= t->cost;
+    if (++t < end) {
+        layer.ars = t->a.cs;
+        layer.a = PLACE(t, a);
+        layer.y = PLACE(t, c);
+        *budget -= t->cost;
+    }
+#undef PLACE
+#undef REGISTER
+    fb_kernel_table[(end - 1)->dtype].layer(&layer);
+}
+
 int64_t fb_run(const fb_instruction *code, int64_t start, int64_t count, char **slots, double *budget)
 {
     for (int64_t at = start; at < count; at++) {
         const fb_instruction *t = code + at;
+        if (FB_JOINED(t)) {
+            run_joined(t, slots, budget);
+            at += FB_JOINED(t);
+            if (*budget < 0)
+                return at + 1;
+            continue;
+        }
         if (t->opcode == FB_CLUSTER || t->opcode == FB_RECURRENCE) {
             if (t->opcode == FB_CLUSTER)
                 fb_cluster_table[t->dtype]((const fb_cluster *)t->detail, slots);

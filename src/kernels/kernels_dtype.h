@@ -201,6 +201,10 @@ static void NAME(inner)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, i
 
 #endif
 
+#if !COMPLEX
+#include "layer_dtype.h"
+#endif
+
 #undef ELEMENT
 #undef ZERO
 #undef SIGN

@@ -130,8 +130,10 @@
 #undef COMPLEX
 #undef SUFFIX
 
-#define ENTRY(S) {copy_##S, axpby_##S, mul_##S, div_##S, product_##S, tile_for_##S, inner_##S, fill_##S}
-const fb_kernels TABLE[FB_DTYPES] = {ENTRY(f32), ENTRY(f64), ENTRY(c64), ENTRY(c128)};
+#define ENTRY(S, layer) {copy_##S, axpby_##S, mul_##S, div_##S, product_##S, tile_for_##S, inner_##S, fill_##S, layer}
+const fb_kernels TABLE[FB_DTYPES] = {
+    ENTRY(f32, layer_f32), ENTRY(f64, layer_f64), ENTRY(c64, NULL), ENTRY(c128, NULL),
+};
 
 #define FUNCTIONS(kind, S)                                                                                          \
     {                                                                                                               \

@@ -37,6 +37,10 @@ enum fb_opcode {
 /* op(a) = conj(a) where the flag is set; real dtypes ignore it. */
 enum fb_flag { FB_CONJ_A = 1, FB_CONJ_B = 2, FB_UPPER = 4, FB_TRANSPOSED = 8, FB_UNIT = 16 };
 
+/* Above the flags stands how many further instructions one of these runs together with its own:
+ * a cluster d = e (f - g h), a product d x' by FB_MUL, a FB_PRODUCT A' d, the first or the last left out. */
+#define FB_JOINED(t) ((t)->flags >> 8)
+
 /* A strided matrix inside a kernel. The strides come first, as in an operand: they are copied in one word, and reading
  * them in other words than they were written in would wait. */
 typedef struct {
@@ -77,6 +81,14 @@ typedef struct fb_instruction {
     void (*product)(const fb_product *p); /* of FB_PRODUCT, chosen by fb_prepare, too */
 } fb_instruction;
 
+/* d = e (f - g h), m elements, unless e is NULL: d is there then; C = d x', n columns; y = A' d unless A is NULL. All are
+ * contiguous, C and A have rows of n contiguous elements; n is not below the length of a vector. */
+typedef struct {
+    int64_t m, n, crs, ars;
+    const void *e, *f, *g, *h, *x, *a;
+    void *d, *c, *y;
+} fb_layer;
+
 /* Kernels of one dtype; each computes one matrix. */
 typedef struct {
     void (*copy)(int64_t m, int64_t n, fb_view a, fb_view c, int flags);
@@ -87,6 +99,7 @@ typedef struct {
     fb_tile (*tile_for)(const fb_instruction *t);
     void (*inner)(int64_t m, int64_t n, fb_view a, fb_view b, fb_view c, int flags);
     void (*fill)(int64_t m, int64_t n, fb_view c);
+    void (*layer)(const fb_layer *t); /* of real dtypes */
 } fb_kernels;
 
 /* BLAS and LAPACK of one dtype, filled from scipy.linalg.cython_blas and cython_lapack, the real ones only. */

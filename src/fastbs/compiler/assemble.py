@@ -11,6 +11,7 @@ from .chunks import chunked
 from .clusters import AXES, CONSTANT, DIRECT, FIXED, LOAD, TYPES
 from .distribute import distributed
 from .instructions import CALL, CLUSTER, FACTORED, KERNEL_DTYPES, LOOP, RECURRENCE, NotLowerable, Object, walk
+from .layers import join_layers
 from .loops import pruned
 from .lowering import Lowering
 from .program import from_nodes
@@ -35,8 +36,8 @@ ON_PROGRAMS = {
     "scalars": scalars,
     "distributed": distributed,
 }
-# Clusters, sums by products, functions behind these, memory, chunks of an axis:
-IN_LOWERING = "fused", "sums", "functions", "reused", "chunks"
+# Clusters, sums by products, functions behind these, memory, chunks of an axis, what a layer's vector passes:
+IN_LOWERING = "fused", "sums", "functions", "reused", "chunks", "layers"
 PASSES = *ON_PROGRAMS, *IN_LOWERING
 
 
@@ -146,6 +147,8 @@ def assemble(program, inputs, outputs, calls=False, report=None, passes=PASSES, 
         to.code = parallel(to.code, threads)
     elif "chunks" in passes:
         to.code = chunked(to)
+    if "layers" in passes:
+        join_layers(to.code)
     return tape_of(to, inputs, outputs, report)
 
 
@@ -189,8 +192,8 @@ class Slots:
         detail = DETAILS[opcode](self, line.detail) if opcode in DETAILS else None
         operands = [self.operand(given) for given in (line.a, line.b, line.c, line.d or line.c)]
         return (
-            opcode, line.dtype, line.flags, line.then, line.batch, line.m, line.n, line.k, line.alpha, line.beta,
-            line.cost, *operands, detail,
+            opcode, line.dtype, line.flags | line.joined << 8, line.then, line.batch, line.m, line.n, line.k,
+            line.alpha, line.beta, line.cost, *operands, detail,
         )  # fmt: skip
 
     def slot_of(self, buffer):
@@ -285,8 +288,8 @@ DETAILS = {CLUSTER: Slots.cluster, RECURRENCE: Slots.recurrence, LOOP: Slots.loo
 def lifetimes(code):
     """The temporaries that each instruction names; what a loop takes from outside lives until its end."""
     uses = []
-    for line in code:
-        named = [b.number for b in line.buffers if b.kind == "temporary"]
+    for i, line in enumerate(code):
+        named = [b.number for part in code[i : i + line.joined + 1] for b in part.buffers if b.kind == "temporary"]
         uses.append(named)
         if line.opcode == LOOP:
             for body in line.detail.bodies:

@@ -62,6 +62,7 @@ class Instruction:
     then: int = -1  # function of the result
     cost: float = 0.0
     detail: object = None
+    joined: int = 0  # further instructions that this one runs together with its own, see tape.h
 
     @property
     def buffers(self):

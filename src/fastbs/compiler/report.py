@@ -46,7 +46,7 @@ class Report:
 
     def __init__(self, lowering, arena):
         code = list(walk(lowering.code))
-        self.instructions = len(code)
+        self.instructions = len(code) - sum(line.joined for line in code)
         self.flops = total(lowering.code, work)
         self.traffic = total(lowering.code, moved)
         self.arena = arena
@@ -125,7 +125,7 @@ def touched(operand, shape, batch):
 def described(code, indent=""):
     """The lines of a report, those inside of loops indented."""
     for line in code:
-        yield indent + describe(line)
+        yield indent + describe(line) + (f", together with the next {line.joined}" if line.joined else "")
         if line.opcode == LOOP:
             for body in line.detail.bodies:
                 yield from described(body.code, indent + "  ")
