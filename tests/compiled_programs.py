@@ -46,9 +46,9 @@ def others(arguments):
     return optree.tree_map(other, arguments)
 
 
-def agree(f, *arguments, passes=PASSES, domain=lambda x: x, **keywords):
+def agree(f, *arguments, passes=PASSES, threads=1, domain=lambda x: x, **keywords):
     """The compiled function gives what f gives, on these and on second arguments; returns it."""
-    compiled = Compiled(f, passes=passes)
+    compiled = Compiled(f, passes=passes, threads=threads)
     for given in (arguments, domain(others(arguments)), arguments):
         with np.errstate(all="ignore"):
             found, expected = compiled(*given, **keywords), f(*given, **keywords)

@@ -20,5 +20,5 @@ def pytest_xdist_auto_num_workers(config):
 @pytest.fixture
 def tiny_chunks(monkeypatch):
     """Chunks, in compiled functions, of a few elements: as if the second-level cache had 512 bytes."""
-    for name, value in {"CACHE": 512, "LEAST": 1, "UNIT": 1}.items():
+    for name, value in {"CACHE": 512, "LEAST": 1, "UNIT": 1, "WORTH": 1}.items():
         monkeypatch.setattr(chunks, name, value)

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import optree
 import pytest
 
 import fastbs as fb
@@ -108,13 +109,30 @@ PROGRAMS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("length", [1, 2, 7, 12])
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("length", [1, 2, 5])
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_programs(name, length, monkeypatch):
-    monkeypatch.setattr(chunks, "LEAST", length)
+def test_programs(name, length, threads, monkeypatch):
     monkeypatch.setattr(chunks, "UNIT", length)
     f, *arguments = PROGRAMS[name]
-    agree(f, *arguments)
+    agree(f, *arguments, threads=threads)
+
+
+@pytest.mark.parametrize("dtype", [float, np.float32])
+@pytest.mark.parametrize(("loss", "order"), [(rows, "rows"), (columns, "columns")])
+def test_threads_share_the_chunks(loss, order, dtype):
+    f, arguments = fb.value_and_grad(loss), network(order, dtype)
+    compiled = agree(f, *arguments, threads=3)
+    assert "at the same time, the next 3" in compiled.report()
+    first, second = compiled(*arguments), compiled(*arguments)
+    for y, z in zip(optree.tree_leaves(first), optree.tree_leaves(second), strict=True):
+        np.testing.assert_array_equal(y, z)
+
+
+def test_greatest_elements_stay_on_one_thread(monkeypatch):
+    monkeypatch.setattr(chunks, "LEAST", 3)  # an axis of 4 is too short
+    compiled = agree(PROGRAMS["greatest"][0], A, X, threads=3)
+    assert "at the same time" not in compiled.report()
 
 
 def test_what_is_summed_over_the_samples_and_comes_back_makes_more_loops(monkeypatch):
@@ -156,6 +174,14 @@ def test_results_in_memory_of_the_caller():
         value, _ = bound()
         np.testing.assert_allclose(value, expected[0], rtol=1e-12)
         np.testing.assert_allclose(out, np.concatenate([g.ravel() for pair in expected[1] for g in pair]), atol=1e-12)
+
+
+def test_wide_products_are_left_to_blas(monkeypatch):
+    monkeypatch.setattr(chunks, "CACHE", 1 << 20)
+    layers, *_ = network("rows", widths=(3, 400, 400))
+    wide = layers, rng.normal(size=(500, 3)), rng.normal(size=(500, 400))
+    assert not loops(agree(fb.value_and_grad(rows), *wide))
+    assert loops(agree(fb.value_and_grad(rows), *wide, threads=2))
 
 
 def test_short_programs_stay_whole(monkeypatch):

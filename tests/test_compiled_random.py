@@ -39,7 +39,7 @@ def derived(f, seed):
     return gradient
 
 
-def check(seed, choices):
+def check(seed, choices, threads=1):
     """Whether there was a program to compare."""
     f = Program(seed, COMPILED)
     inputs = [f.arguments, *second_inputs(f.arguments, seed + 1)]
@@ -53,7 +53,7 @@ def check(seed, choices):
         if len(expected) < 2:
             return False
         for passes in choices:
-            compiled = Compiled(g, passes=passes)
+            compiled = Compiled(g, passes=passes, threads=threads)
             for given, y in (*expected, expected[0]):
                 sizes = [np.max(np.abs(part), initial=0) for part in (*optree.tree_leaves(y), *f.values(*given))]
                 close(compiled(*given), y, max(1.0, *sizes))
@@ -67,14 +67,14 @@ def test_random_programs(seed):
 
 @pytest.mark.parametrize("seed", range(60))
 def test_random_programs_in_chunks(seed, tiny_chunks):
-    check(seed, [PASSES])
+    check(seed, [PASSES], threads=1 + seed % 2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [64, 512, 2048])
 def test_thousands_of_random_programs_in_chunks(size, tiny_chunks, monkeypatch):
     monkeypatch.setattr(chunks, "CACHE", size)
-    assert sum(check(seed, [PASSES]) for seed in range(3000, 4000)) > 800
+    assert sum(check(seed, [PASSES], threads=1 + seed % 3) for seed in range(3000, 4000)) > 800
 
 
 @pytest.mark.slow

@@ -60,7 +60,8 @@ INSIDE = {
         "scalars distribute",
         "sums",
         "lowering recurrences",
-        "repeat report threads chunks layers",
+        "repeat report threads along layers",
+        "chunks",
         "assemble",
         "rows",
     ],  # from programs to tapes, a pass a file

@@ -49,9 +49,9 @@ def compile(f, checkpoint=None, threads=1):
         the schedule runs. By default all are kept, as they are of loops whose states something else needs too, such as
         a second derivative.
     threads : int, optional
-        How many run products and elementwise loops of more than about a million operations, in parts. Shorter ones,
-        and by default all, stay on the calling thread. Results are the same in every run; they may differ in the last
-        digits from those of another number of threads.
+        How many run products and elementwise loops of more than about a million operations, in parts, and share long
+        axes that are cut into chunks. Shorter ones, and by default all, stay on the calling thread. Results are the
+        same in every run; they may differ in the last digits from those of another number of threads.
 
     Returns
     -------

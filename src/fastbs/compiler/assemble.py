@@ -10,7 +10,7 @@ from .arena import place
 from .chunks import chunked
 from .clusters import AXES, CONSTANT, DIRECT, FIXED, LOAD, TYPES
 from .distribute import distributed
-from .instructions import CALL, CLUSTER, FACTORED, KERNEL_DTYPES, LOOP, RECURRENCE, NotLowerable, Object, walk
+from .instructions import CALL, CLUSTER, FACTORED, KERNEL_DTYPES, LOOP, PARALLEL, RECURRENCE, NotLowerable, Object, walk
 from .layers import join_layers
 from .loops import pruned
 from .lowering import Lowering
@@ -143,10 +143,10 @@ def assemble(program, inputs, outputs, calls=False, report=None, passes=PASSES, 
         frozenset(IN_LOWERING).difference(passes),
     )
     to.run()
+    if "chunks" in passes:
+        to.code = chunked(to, threads)
     if threads > 1:
         to.code = parallel(to.code, threads)
-    elif "chunks" in passes:
-        to.code = chunked(to)
     if "layers" in passes:
         join_layers(to.code)
     return tape_of(to, inputs, outputs, report)
@@ -286,15 +286,23 @@ DETAILS = {CLUSTER: Slots.cluster, RECURRENCE: Slots.recurrence, LOOP: Slots.loo
 
 
 def lifetimes(code):
-    """The temporaries that each instruction names; what a loop takes from outside lives until its end."""
-    uses = []
-    for i, line in enumerate(code):
-        named = [b.number for part in code[i : i + line.joined + 1] for b in part.buffers if b.kind == "temporary"]
+    """The temporaries that each instruction names; what a loop takes from outside lives until its end, and what runs at
+    the same time has memory of its own."""
+    uses, ends = [], {}
+    for at, line in enumerate(code):
+        if line.opcode == PARALLEL:
+            group = code[at + 1 : at + 1 + line.m]
+            together = [b.number for part in walk(group) for b in part.buffers if b.kind == "temporary"]
+            uses.append(together)
+            ends[at + line.m] = together
+            continue
+        named = [b.number for part in code[at : at + line.joined + 1] for b in part.buffers if b.kind == "temporary"]
         uses.append(named)
         if line.opcode == LOOP:
             for body in line.detail.bodies:
                 uses.extend(lifetimes(body.code))
             uses.append(named)
+        uses.append(ends.get(at, []))
     return uses
 
 

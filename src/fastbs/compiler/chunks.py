@@ -1,38 +1,32 @@
-"""Instructions along one long axis, as that of samples, in chunks: what they make for each other stays in the cache.
+"""Lines along one long axis in chunks: what they make for each other stays in the cache.
 
-Lines that take the elements of this axis one by one (products, clusters, copies) run for a first chunk and then, in a
-loop, for the others. What only they need has the memory of one chunk. What is summed over the axis goes on in its
-memory from the second chunk on.
+They run for a first chunk and then, in a loop, for the others. What only they need has the memory of one chunk. What is
+summed over the axis goes on in its memory from the second chunk on. Threads share the chunks: all but the first one sum
+in memory of their own, which is added in the end.
 """
 
 import dataclasses
 import math
 import os
 
-from .arena import place
-from .clusters import AXES, CONSTANT, FIXED, LOAD, STORE, TooLarge, resized
+from .along import PRODUCTS, Operand, Run, all_touched, space
+from .clusters import CONSTANT, FIXED, STORE, SUM, TooLarge, resized
 from .instructions import (
     AXPBY,
     BY_STEP,
-    CALL,
     CLUSTER,
-    COPY,
-    DIV,
-    FACTORED,
-    FILL,
     GEMM,
-    GEMV,
+    KERNEL_DTYPES,
     LOOP,
-    MUL,
+    PARALLEL,
     PRODUCT,
-    RECURRENCE,
     BodyCode,
     Instruction,
     LoopCode,
     Move,
-    Object,
     is_small,
 )
+from .threads import WORTH
 from .views import Buffer, View, contiguous
 
 __all__ = ["chunked"]
@@ -51,55 +45,15 @@ LEAST = 64  # elements of the axis in a chunk: products with fewer are slow
 UNIT = 16  # their number is a multiple, as register blocks are
 CACHE = second_level_cache()  # bytes; what takes more is worth chunks of half of it
 TRIES = 16  # runs that are looked for in a program
-PRODUCTS = GEMM, GEMV, PRODUCT
-ELEMENTWISE = COPY, AXPBY, MUL, DIV, FILL
-SIZES = "batch", "m", "n", "k"  # the axes of these
-K = range(3, 4)
+WIDE = 64  # smallest size of products for which BLAS has threads of its own, worth more than the cache
+SIZES = "batch", "m", "n", "k"  # the axes of all lines but clusters
 
 
 class NotChunked(Exception):
-    """What the lines make fits the cache, chunks would be too short, or an instruction has no form for them."""
+    """The lines are better as they are, or an instruction has no form for chunks."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Operand:
-    """What a line reads or writes.
-
-    Attributes
-    ----------
-    name : str or None, of the attribute of the line
-    buffer, offset, strides : Buffer, int, tuple
-        Where it lies; strides on the axes of the space of the line.
-    writes : bool
-    sums : range
-        The axes along which it combines elements.
-    """
-
-    name: str | None
-    buffer: Buffer
-    offset: int
-    strides: tuple
-    writes: bool
-    sums: range = range(0)
-
-    def ends(self, lengths):
-        """The first element and the one behind the last."""
-        steps = [s * (n - 1) for s, n in zip(self.strides, lengths, strict=True)]
-        return self.offset + sum(s for s in steps if s < 0), self.offset + sum(s for s in steps if s > 0) + 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Cut:
-    """Which axis of the space of a line is cut: it has the length p n q, and the axis of the run is the middle one."""
-
-    line: Instruction
-    axis: int
-    p: int
-    q: int
-    is_sum: bool
-
-
-def chunked(to):
+def chunked(to, threads=1):
     """The code of a `Lowering`, with chunks where what it makes leaves the second-level cache."""
     if sum(buffer.nbytes for buffer in to.buffers["temporary"]) <= CACHE:
         return to.code
@@ -121,7 +75,7 @@ def chunked(to):
             axes |= dict.fromkeys(run.seen())
         best = max(runs, key=lambda run: run.size)
         try:
-            done += [*best.before, *best.lines(to)]
+            done += [*best.before, *in_chunks(best, to, threads)]
             code = best.after
         except (NotChunked, TooLarge):
             stop = min(run.stop for run in runs)
@@ -130,167 +84,98 @@ def chunked(to):
     return [*done, *code]
 
 
-class Run:
-    """The lines of a program that take the elements of one axis one by one.
+def in_chunks(run, to, threads):
+    """The lines of a run, in chunks."""
+    each = run.size / run.n
+    work = sum(cut.line.cost for cut in run.cuts)
+    by_blas = sum(cut.line.cost for cut in run.cuts if is_wide(cut.line))
+    if run.size <= CACHE or LEAST * each > CACHE or (threads == 1 and by_blas > work / 2):
+        raise NotChunked
+    most = max(CACHE / 2 / each // UNIT * UNIT, LEAST)
+    length = math.ceil(run.n / math.ceil(run.n / most) / UNIT) * UNIT
+    count = math.ceil(run.n / length)
+    parts = min(threads, count, int(work // WORTH))
+    if parts < 2 or not may_add(run):
+        return share(run, to, length, range(run.n))
+    cuts = [min(count * part // parts * length, run.n) for part in range(parts + 1)]
+    code, added = [Instruction(PARALLEL, 1, m=parts)], []
+    for part in range(parts):
+        own = {buffer: own_sum(to, buffer, places) for buffer, places in run.sums.items()} if part else {}
+        body = share(run, to, length, range(cuts[part], cuts[part + 1]), part, own)
+        loop = LoopCode([BodyCode(1, [], body)], temporaries=len(to.buffers["temporary"]))
+        code.append(Instruction(LOOP, 1, detail=loop, cost=sum(line.cost for line in body)))
+        added += [addition(own[buffer], buffer, *ends) for buffer in own for ends in dict.fromkeys(run.sums[buffer])]
+    return [*code, *added]
 
-    Parameters
-    ----------
-    code : list of Instruction
-    buffer, n, stride : Buffer, int, int
-        Where the axis is seen first: its length and its stride there.
-    elsewhere : set, what other lines than these touch
 
-    Attributes
-    ----------
-    before, cuts, after : lists of Instruction, Cut, Instruction
-        The lines, each behind what it needs.
-    stop : int
-        The number of the first line that is behind.
-    made, read : sets of Buffer
-        What the lines that are cut write along the axis, and read.
-    sums : dict, Buffer -> list of (start, stop)
-        What they sum over the axis.
-    own : set of Buffer
-        What nothing else needs.
-    """
+def is_wide(line):
+    """Whether BLAS may run a product on several threads."""
+    return line.opcode == GEMM and min(line.m, line.n, line.k) >= WIDE
 
-    def __init__(self, code, buffer, n, stride, elsewhere):
-        self.n = n
-        self.strides = {buffer: stride}  # of the axis, of all buffers where it is known
-        self.made, self.sums, self.read = set(), {}, set()
-        self.before, self.cuts, self.after = [], [], []
-        late_reads, late_writes = set(), set()
-        self.stop = len(code)
-        for at, line in enumerate(code):
-            reads, writes = touched(line)
-            is_late = reads & late_writes or writes & (late_reads | late_writes)
-            cut = None if is_late else self.cut(line)
-            if cut is not None:
-                self.cuts.append(cut)
-            elif is_late or reads & self.written or writes & (self.written | self.read):
-                self.stop = min(self.stop, at)
-                self.after.append(line)
-                late_reads |= reads
-                late_writes |= writes
-            else:
-                self.before.append(line)
-        outside = elsewhere | all_touched([*self.before, *self.after])
-        self.own = {
-            buffer
-            for buffer in self.made - outside
-            if buffer.kind == "temporary" and buffer.size % (self.strides[buffer] * n) == 0
-        }
 
-    def cut(self, line):
-        """How to cut a line, or None; what it makes is known from then on."""
-        if line.opcode not in (*PRODUCTS, *ELEMENTWISE, CLUSTER):
-            return None
-        lengths, operands = space(line)
-        tried = set()
-        for operand in operands:
-            stride = self.strides.get(operand.buffer)
-            if stride is None:
-                continue
-            for axis, (length, step) in enumerate(zip(lengths, operand.strides, strict=True)):
-                if step <= 0 or stride % step or length < self.n or length % (self.n * (stride // step)):
-                    continue
-                q = stride // step
-                p = length // (self.n * q)
-                if (axis, q) in tried or (p > 1 and line.opcode != CLUSTER):
-                    continue
-                tried.add((axis, q))
-                if self.fits(line, operands, lengths, axis, q):
-                    return self.taken(line, lengths, operands, axis, p, q)
-        return None
-
-    def fits(self, line, operands, lengths, axis, q):
-        """Whether each element of the axis needs only what was made for it."""
-        made = {o.buffer: o.strides[axis] * q for o in operands if o.writes and o.strides[axis]}
-        return all(self.may_lie(operand, line, lengths, axis, q, made) for operand in operands)
-
-    def may_lie(self, operand, line, lengths, axis, q, made):
-        """Whether an operand fits what other lines, and this one, made in its buffer."""
-        buffer, step = operand.buffer, operand.strides[axis]
-        known = self.strides[buffer] if buffer in self.made else made.get(buffer)
-        if step < 0 or (operand.writes and buffer in self.read - self.made):
+def may_add(run):
+    """Whether sums of two threads can be added: each fills its place, and there are no greatest elements."""
+    for cut in run.cuts:
+        if cut.line.opcode == CLUSTER and any(
+            a.kind > SUM and not a.strides[cut.axis] for a in cut.line.detail.accesses if a.view
+        ):
             return False
-        if operand.writes and not step:
-            is_sum = axis in operand.sums and line.then < 0
-            return is_sum and known is None and self.adds(line, operand, lengths)
-        if buffer in self.sums:
-            return False
-        return known is None or (known == step * q and has_pieces(operand, lengths, axis, q, self.n))
+        for operand, lengths in cut.sums():
+            start, stop = operand.ends(lengths)
+            if stop - start != math.prod(n for n, s in zip(lengths, operand.strides, strict=True) if s):
+                return False
+    return all(a == c or a[1] <= c[0] or c[1] <= a[0] for places in run.sums.values() for a in places for c in places)
 
-    def adds(self, line, operand, lengths):
-        """Whether a sum is the first one in its place, or adds to what others made there."""
-        start, stop = operand.ends(lengths)
-        is_first = all(stop <= a or b <= start for a, b in self.sums.get(operand.buffer, ()))
-        return is_first or (line.opcode in PRODUCTS and line.beta == 1 and line.d in (None, line.c))
 
-    def taken(self, line, lengths, operands, axis, p, q):
-        """The cut of a line that fits."""
-        is_sum = False
-        for operand in operands:
-            step = operand.strides[axis]
-            if step:
-                self.strides[operand.buffer] = step * q
-            if not operand.writes:
-                self.read.add(operand.buffer)
-            elif step:
-                self.made.add(operand.buffer)
-            else:
-                self.sums.setdefault(operand.buffer, []).append(operand.ends(lengths))
-                is_sum = True
-        return Cut(line, axis, p, q, is_sum)
+def own_sum(to, buffer, places):
+    """A temporary in which a thread sums what belongs to these places of a buffer."""
+    return to.temporary((max(stop for _, stop in places),), buffer.dtype).buffer
 
-    @property
-    def written(self):
-        return self.made | self.sums.keys()
 
-    @property
-    def size(self):
-        """Bytes of what is `own`, as far as it lives at the same time."""
-        named = [
-            [buffer.number for buffer in dict.fromkeys(cut.line.buffers) if buffer in self.own] for cut in self.cuts
-        ]
-        _, arena = place(named, {buffer.number: buffer.nbytes for buffer in self.own})
-        return arena
+def addition(own, buffer, start, stop):
+    """The line that adds what a thread has summed."""
+    n = stop - start
+    a, c = ((b, start, n, 1, 0) for b in (own, buffer))
+    return Instruction(AXPBY, KERNEL_DTYPES[buffer.dtype], a, c, c, None, 1, n, beta=1.0, cost=2.0 * n)
 
-    def seen(self):
-        """Where else the axis is: (buffer, length, stride)."""
-        return [(buffer, self.n, stride) for buffer, stride in self.strides.items() if buffer not in self.own]
 
-    def lines(self, to):
-        """The first chunk, and the loop over the others."""
-        if self.size <= CACHE:
-            raise NotChunked
-        most = CACHE / 2 / self.size * self.n // UNIT * UNIT
-        if most < LEAST:
-            raise NotChunked
-        count = math.ceil(self.n / most)
-        length = math.ceil(self.n / count / UNIT) * UNIT
-        count = math.ceil(self.n / length)
-        first = self.n - (count - 1) * length
-        code = Chunk(self, to, first).code(goes_on=False)
-        mark = len(to.buffers["temporary"])
-        others = Chunk(self, to, length, start=first)
-        body = BodyCode(count - 1, others.moves, others.code(goes_on=True))
-        cost = (count - 1) * (10.0 + sum(line.cost for line in body.code))
-        return [*code, Instruction(LOOP, 1, detail=LoopCode([body], temporaries=mark), cost=cost)]
+def share(run, to, length, samples, part=0, sums=None):
+    """The lines of a run for a range of its axis: a first chunk, and the loop over the others of this length."""
+    count = math.ceil(len(samples) / length)
+    first = len(samples) - (count - 1) * length
+    code = Chunk(run, to, first, samples.start, part, sums).code(goes_on=False)
+    if count == 1:
+        return code
+    mark = len(to.buffers["temporary"])
+    others = Chunk(run, to, length, samples.start + first, part, sums)
+    body = BodyCode(count - 1, others.moves, others.code(goes_on=True))
+    cost = (count - 1) * (10.0 + sum(line.cost for line in body.code))
+    return [*code, Instruction(LOOP, 1, detail=LoopCode([body], temporaries=mark), cost=cost)]
 
 
 class Chunk:
-    """The code of one chunk: `own` buffers are short, and others stand in slots that move, if there is a start."""
+    """The code of one chunk, the first one of a thread, or of the others, for which arrays stand in slots that move.
 
-    def __init__(self, run, to, length, start=None):
-        self.run, self.to, self.length, self.start = run, to, length, start
+    Parameters
+    ----------
+    run, to : Run, Lowering
+    length, start : int
+    part : int
+        The number of the thread.
+    sums : dict, Buffer -> Buffer
+        Where the thread sums instead.
+    """
+
+    def __init__(self, run, to, length, start, part=0, sums=None):
+        self.run, self.to, self.length, self.start, self.part, self.sums = run, to, length, start, part, sums or {}
         self.buffers = {}
         self.moves = []
 
     def code(self, goes_on):
+        """The lines; if sums go on from chunks before, they are those of a loop."""
         return [(self.cluster if cut.line.opcode == CLUSTER else self.matrix)(cut, goes_on) for cut in self.run.cuts]
 
-    def placed(self, operand, step, strides):
+    def placed(self, operand, step, strides, in_loop):
         """The buffer, offset and strides of an operand for this chunk, whose stride on the axis is `step`."""
         run, buffer, offset = self.run, operand.buffer, operand.offset
         if buffer in run.own:
@@ -300,8 +185,10 @@ class Chunk:
                 self.buffers[buffer] = self.to.temporary((buffer.size // block * short,), buffer.dtype).buffer
             strides = tuple([s // block * short if s % block == 0 else s for s in strides])
             return self.buffers[buffer], offset // block * short + offset % block, strides
-        if self.start is None or not step:
-            return buffer, offset, strides
+        if not step:
+            return self.sums.get(buffer, buffer), offset, strides
+        if not in_loop:
+            return buffer, offset + self.start * step, strides
         if (buffer, step) not in self.buffers:
             slot = Buffer("moving", len(self.to.buffers["moving"]), buffer.dtype, 1)
             self.to.buffers["moving"].append(slot)
@@ -316,12 +203,12 @@ class Chunk:
         line, changes = cut.line, {"d": None}
         for operand in space(line)[1]:
             rs, cs, bs = getattr(line, operand.name)[2:]
-            buffer, offset, strides = self.placed(operand, operand.strides[cut.axis] * cut.q, (rs, cs, bs))
+            buffer, offset, strides = self.placed(operand, operand.strides[cut.axis] * cut.q, (rs, cs, bs), goes_on)
             changes[operand.name] = (buffer, offset, *strides)
         changes[SIZES[cut.axis]] = self.length * cut.q
         changes["cost"] = line.cost * self.length / self.run.n
-        if cut.is_sum and goes_on:
-            changes |= {"beta": 1.0, "d": None}
+        if cut.begins is not None and (goes_on or self.sums):  # what the sum begins with is the first thread's
+            changes |= {"beta": float(goes_on or not cut.begins), "d": None}
         line = dataclasses.replace(line, **changes)
         if line.opcode in PRODUCTS and is_small(line.m, line.n, line.k, line.c[0].dtype):
             line.opcode = PRODUCT
@@ -340,54 +227,15 @@ class Chunk:
             step = access.strides[axis]
             strides = (*access.strides[:axis], step * n * cut.q, step * cut.q, step, *access.strides[axis + 1 :])
             operand = Operand(None, access.view.buffer, access.view.offset, access.strides, access.kind >= STORE)
-            buffer, offset, strides = self.placed(operand, step * cut.q, strides)
+            buffer, offset, strides = self.placed(operand, step * cut.q, strides, goes_on)
             view = dataclasses.replace(access.view, buffer=buffer, offset=offset)
             access = dataclasses.replace(access, view=view, strides=strides)
             if access.kind > STORE and not step and goes_on:
                 access.place = FIXED
             accesses.append(access)
         code = resized(code, lengths, accesses)
-        code.cost *= self.length / n
+        code.cost, code.part = code.cost * self.length / n, self.part
         return dataclasses.replace(cut.line, detail=code, cost=code.cost)
-
-
-def space(line):
-    """The lengths of the axes that a line runs over, and its operands with their strides there."""
-    if line.opcode == CLUSTER:
-        code = line.detail
-        return code.shape, [
-            Operand(None, a.view.buffer, a.view.offset, a.strides, a.kind >= STORE, range(AXES * (a.kind > STORE)))
-            for a in code.accesses
-            if a.kind != CONSTANT
-        ]
-    is_product = line.opcode in PRODUCTS
-    operands = []
-    for name in "abdc":
-        given = getattr(line, name)
-        if given is None or (name == "d" and (given == line.c or not line.beta)):
-            continue
-        buffer, offset, rs, cs, bs = given
-        strides = (bs, rs, cs, 0)
-        if is_product and name in "ab":
-            strides = (bs, rs, 0, cs) if name == "a" else (bs, 0, cs, rs)
-        operands.append(
-            Operand(name, buffer, offset, strides, name == "c", K if is_product and name == "c" else range(0))
-        )
-    return (line.batch, line.m, line.n, line.k), operands
-
-
-def has_pieces(operand, lengths, axis, q, n):
-    """Whether each of the n elements has a piece of the buffer, as long as its stride, in blocks of n that repeat."""
-    piece = operand.strides[axis] * q
-    block = piece * n
-    extent = operand.offset % block + operand.strides[axis] * (q - 1)
-    for i, (length, step) in enumerate(zip(lengths, operand.strides, strict=True)):
-        if i == axis or length == 1 or step % block == 0:
-            continue
-        if step < 0:
-            return False
-        extent += step * (length - 1)
-    return extent < piece
 
 
 def is_packed(line):
@@ -395,20 +243,3 @@ def is_packed(line):
     strides = line.c[4], line.c[2], line.c[3]
     sizes = line.batch, line.m, line.n
     return all(n == 1 or s == t for n, s, t in zip(sizes, strides, contiguous(sizes), strict=True))
-
-
-def all_touched(code):
-    return set().union(*[part for line in code for part in touched(line)])
-
-
-def touched(line):
-    """What a line reads and what it writes: buffers and objects. Calls, which are also in loops, keep their order."""
-    if line.opcode in (CLUSTER, RECURRENCE):
-        accesses = [a for a in line.detail.accesses if a.kind != CONSTANT]
-        return {a.view.buffer for a in accesses if a.kind == LOAD}, {a.view.buffer for a in accesses if a.kind >= STORE}
-    named = set(line.buffers)
-    if line.opcode not in (CALL, LOOP, *FACTORED):
-        return named, {line.c[0]}
-    if line.opcode == CALL:
-        named |= {value for value in (*line.detail.arguments, line.detail.result) if type(value) is Object}
-    return named, {CALL, *(x for x in named if type(x) is Object or x.kind not in ("input", "constant"))}

@@ -9,9 +9,9 @@ import dataclasses
 from .clusters import LOAD
 from .instructions import CLUSTER, COPY, GEMM, PARALLEL, PRODUCT, Instruction
 
-__all__ = ["parallel"]
+__all__ = ["WORTH", "parallel"]
 
-LEAST = 5e5  # flops of a part: several times what it costs to wake a thread
+WORTH = 5e5  # flops of a part: several times what it costs to wake a thread
 UNIT = 16  # rows and columns of a part are a multiple, as register blocks are
 
 
@@ -19,7 +19,7 @@ def parallel(code, threads):
     """The instructions, long ones as PARALLEL lines followed by their parts."""
     result = []
     for line in code:
-        parts = min(threads, int(line.cost // LEAST))
+        parts = min(threads, int(line.cost // WORTH))
         split = SPLITS.get(line.opcode)
         pieces = split(line, parts) if split and parts > 1 else []
         if len(pieces) > 1:
