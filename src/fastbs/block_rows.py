@@ -113,7 +113,8 @@ class BlockRows:
             return into(out, op._product(b.reshape(shape).astype(dtype, copy=False)).reshape(b.shape))
         x = np.array(kernel_array(b, where), dtype, order="K") if out is None else out
         if x is not b and out is not None:
-            x[...] = b
+            # NumPy reads what it has overwritten where vectors overlap with different steps
+            x[...] = b.copy() if np.may_share_memory(x, b) else b
         flat = x.reshape(shape)
         solved = op._columns_in_place(flat, threads)
         return x if np.may_share_memory(flat, x) else into(x, solved.reshape(x.shape))
