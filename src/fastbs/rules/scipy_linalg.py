@@ -219,6 +219,14 @@ def cho_solve(c_and_lower, b):
     ----------
     c_and_lower : (c, lower)
     b : (n,) or (n, k) array
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import cho_factor, cho_solve
+    >>> grad(lambda b: b @ cho_solve(cho_factor(4 * np.eye(2)), b))(np.array([1.0, 2.0]))
+    array([0.5, 1. ])
     """
     c, lower = c_and_lower
     b = as_array(b)
@@ -237,6 +245,15 @@ def solve_sylvester(a, b, q):
     a : (m, m) array
     b : (n, n) array
     q : (m, n) array
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import solve_sylvester
+    >>> grad(lambda q: solve_sylvester(np.eye(2), np.eye(2), q).sum())(np.ones((2, 2)))
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
     """
     return record(sylvester, tuple(map(as_array, (a, b, q))))
 
@@ -269,7 +286,17 @@ RULES[sylvester] = (sylvester_rule(0), sylvester_rule(1), sylvester_rule(2))
 
 @instead_of(sl.solve_continuous_lyapunov)
 def solve_continuous_lyapunov(a, q):
-    """The x with a x + x a^T = q, as `scipy.linalg.solve_continuous_lyapunov`, for (n, n) arrays."""
+    """The x with a x + x a^T = q, as `scipy.linalg.solve_continuous_lyapunov`, for (n, n) arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import solve_continuous_lyapunov
+    >>> grad(lambda q: solve_continuous_lyapunov(np.eye(2), q).sum())(np.ones((2, 2)))
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
+    """
     return record(lyapunov, (as_array(a), as_array(q)))
 
 
@@ -284,7 +311,17 @@ def lyapunov(a, q):
 
 @instead_of(sl.solve_discrete_lyapunov)
 def solve_discrete_lyapunov(a, q, method=None):
-    """The x with a x a^T - x + q = 0, as `scipy.linalg.solve_discrete_lyapunov`, for (n, n) arrays."""
+    """The x with a x a^T - x + q = 0, as `scipy.linalg.solve_discrete_lyapunov`, for (n, n) arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import solve_discrete_lyapunov
+    >>> grad(lambda q: solve_discrete_lyapunov(np.zeros((2, 2)), q).sum())(np.ones((2, 2)))
+    array([[1., 1.],
+           [1., 1.]])
+    """
     return record(discrete_lyapunov, (as_array(a), as_array(q)), {"method": method} if method else {})
 
 
@@ -327,13 +364,32 @@ RULES[discrete_lyapunov] = lyapunov_rules(
 
 @instead_of(sl.inv)
 def inv(a):
-    """The inverse of (..., n, n) matrices, as `scipy.linalg.inv`."""
+    """The inverse of (..., n, n) matrices, as `scipy.linalg.inv`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import inv
+    >>> grad(lambda t: inv(t * np.eye(2))[0, 0])(2.0)
+    np.float64(-0.25)
+    """
     return record(inv, (a,))
 
 
 @instead_of(sl.det)
 def det(a):
-    """The determinant of (..., n, n) matrices, as `scipy.linalg.det`; its gradient are the cofactors."""
+    """The determinant of (..., n, n) matrices, as `scipy.linalg.det`; its gradient are the cofactors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import det
+    >>> grad(det)(np.diag([2.0, 3.0]))
+    array([[3., 0.],
+           [0., 2.]])
+    """
     return record(det, (a,))
 
 
@@ -343,7 +399,17 @@ RULES[det] = (holomorphic(det_rule, 0),)
 
 @instead_of(sl.pinv)
 def pinv(a, *, atol=None, rtol=None, return_rank=False):
-    """The pseudoinverse, as `scipy.linalg.pinv`, where the rank does not change."""
+    """The pseudoinverse, as `scipy.linalg.pinv`, where the rank does not change.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import pinv
+    >>> grad(lambda a: pinv(a).sum())(np.array([[2.0], [0.0]])).round(3)
+    array([[-0.25],
+           [ 0.25]])
+    """
     only("pinv", atol=atol, return_rank=return_rank)
     rtol = max(a.shape[-2:]) * np.finfo(a.dtype).eps if rtol is None else rtol
     return np.linalg.pinv(a, rcond=rtol)
@@ -351,7 +417,16 @@ def pinv(a, *, atol=None, rtol=None, return_rank=False):
 
 @instead_of(sl.norm)
 def norm(a, ord=None, axis=None, keepdims=False):
-    """The norm of vectors or matrices, as `scipy.linalg.norm`; where it is 0 the derivative is the subgradient 0."""
+    """The norm of vectors or matrices, as `scipy.linalg.norm`; where it is 0 the derivative is the subgradient 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import norm
+    >>> grad(norm)(np.array([3.0, 4.0]))
+    array([0.6, 0.8])
+    """
     return np.linalg.norm(a, ord, axis, keepdims)
 
 
@@ -387,7 +462,17 @@ RULES[cholesky] = (lambda y, a, lower: cholesky_rule(y, a, upper=not lower),)
 
 @instead_of(sl.lu_factor)
 def lu_factor(a):
-    """L and U in one matrix and the pivots, for `lu_solve`, as `scipy.linalg.lu_factor`, of an (n, n) array."""
+    """L and U in one matrix and the pivots, for `lu_solve`, as `scipy.linalg.lu_factor`, of an (n, n) array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import lu_factor
+    >>> grad(lambda a: np.log(np.diagonal(lu_factor(a)[0])).sum())(np.diag([1.0, 4.0]))
+    array([[1.  , 0.  ],
+           [0.  , 0.25]])
+    """
     a = real("lu_factor", a)
     if a.ndim != 2 or a.shape[0] != a.shape[1]:
         raise ValueError(
@@ -449,6 +534,14 @@ def lu_solve(lu_and_piv, b, trans=0):
     b : (n,) or (n, k) array
     trans : {0, 1, 2}
         Solve with a, or its transpose.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import lu_factor, lu_solve
+    >>> grad(lambda b: lu_solve(lu_factor(2 * np.eye(2)), b).sum())(np.ones(2))
+    array([0.5, 0.5])
     """
     factors, pivots = lu_and_piv
     factors, b = as_array(factors), as_array(b)
@@ -464,7 +557,16 @@ def lu_solve(lu_and_piv, b, trans=0):
 
 @instead_of(sl.lu)
 def lu(a, permute_l=False):
-    """P, L and U with a = P L U, or P L and U, as `scipy.linalg.lu`, of an (n, n) array."""
+    """P, L and U with a = P L U, or P L and U, as `scipy.linalg.lu`, of an (n, n) array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import lu
+    >>> grad(lambda t: lu(t * np.eye(2))[2].sum())(1.0)
+    np.float64(2.0)
+    """
     factors, pivots = lu_factor(a)
     n = a.shape[0]
     P = (np.arange(n)[:, None] == rows_of(pivots)).astype(a.dtype)
@@ -474,7 +576,16 @@ def lu(a, permute_l=False):
 
 @instead_of(sl.qr)
 def qr(a, *, mode="full", pivoting=False):
-    """Q and R with a = Q R, as `scipy.linalg.qr`, for ``mode="economic"`` or ``"r"``; full if a is square or wide."""
+    """Q and R with a = Q R, as `scipy.linalg.qr`, for ``mode="economic"`` or ``"r"``; full if a is square or wide.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import qr
+    >>> grad(lambda t: abs(qr(t * np.eye(2))[1][0, 0]))(3.0).round(6)
+    np.float64(1.0)
+    """
     only("qr", pivoting=pivoting)
     a = real("qr", a)
     m, n = a.shape[-2:]
@@ -491,7 +602,16 @@ RULES[qr] = (lambda results, a, mode: qr_rule(results, a),)
 
 @instead_of(sl.svd)
 def svd(a, full_matrices=True, compute_uv=True):
-    """U, s and V^T with a = U diag(s) V^T, as `scipy.linalg.svd`; not full unless a is square."""
+    """U, s and V^T with a = U diag(s) V^T, as `scipy.linalg.svd`; not full unless a is square.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import svd
+    >>> grad(lambda t: svd(t * np.diag([1.0, 2.0]))[1].sum())(1.0).round(6)
+    np.float64(3.0)
+    """
     a = real("svd", a)
     if not compute_uv:
         return record(svd, (a,), {"compute_uv": False})
@@ -506,7 +626,16 @@ def svd(a, full_matrices=True, compute_uv=True):
 
 @instead_of(sl.svdvals)
 def svdvals(a):
-    """The singular values, as `scipy.linalg.svdvals`."""
+    """The singular values, as `scipy.linalg.svdvals`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import svdvals
+    >>> grad(lambda t: svdvals(t * np.diag([1.0, 2.0]))[0])(1.0).round(6)
+    np.float64(2.0)
+    """
     return record(svdvals, (real("svdvals", a),))
 
 
@@ -523,6 +652,14 @@ def eigh(a, b=None, *, lower=True, eigvals_only=False, type=1, subset_by_index=N
     b : (n, n) array, positive definite, of which the same triangle is read, optional
     lower, eigvals_only : bool
     driver : str, for plain arrays
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import eigh
+    >>> grad(lambda t: eigh(t * np.diag([1.0, 2.0]))[0][1])(1.0).round(6)
+    np.float64(2.0)
     """
     only("eigh", subset_by_index=subset_by_index, subset_by_value=subset_by_value, type=type != 1)
     if b is not None:
@@ -544,7 +681,16 @@ def eigh_with(a, b, lower, eigvals_only):
 
 @instead_of(sl.eigvalsh)
 def eigvalsh(a, b=None, *, lower=True, type=1, subset_by_index=None, subset_by_value=None, driver=None):
-    """The eigenvalues of a symmetric matrix, as `scipy.linalg.eigvalsh`; see `eigh`."""
+    """The eigenvalues of a symmetric matrix, as `scipy.linalg.eigvalsh`; see `eigh`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import eigvalsh
+    >>> grad(lambda t: eigvalsh(t * np.diag([1.0, 2.0]))[0])(1.0).round(6)
+    np.float64(1.0)
+    """
     only("eigvalsh", subset_by_index=subset_by_index, subset_by_value=subset_by_value)
     return eigh(a, b, lower=lower, eigvals_only=True, type=type)
 
@@ -604,7 +750,16 @@ def logarithm(A):
 
 @instead_of(stacked(logarithm))
 def logm(A):
-    """The principal logarithm of a matrix, as `scipy.linalg.logm`, where it is real; derivative as `expm`."""
+    """The principal logarithm of a matrix, as `scipy.linalg.logm`, where it is real; derivative as `expm`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import logm
+    >>> grad(lambda t: logm(t * np.eye(2))[0, 0])(2.0).round(6)
+    np.float64(0.5)
+    """
     return with_real_result("logm", record(logm, (A,)))
 
 
@@ -613,7 +768,16 @@ RULES[logm] = (frechet_rule(logm),)
 
 @instead_of(stacked(sl.sqrtm))
 def sqrtm(A):
-    """The principal square root, as `scipy.linalg.sqrtm`, where it is real; derivative: a Sylvester solve."""
+    """The principal square root, as `scipy.linalg.sqrtm`, where it is real; derivative: a Sylvester solve.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import sqrtm
+    >>> grad(lambda t: sqrtm(t * np.eye(2))[0, 0])(4.0).round(6)
+    np.float64(0.25)
+    """
     return with_real_result("sqrtm", record(sqrtm, (A,)))
 
 
@@ -634,7 +798,16 @@ def with_real_result(name, y):
 
 @instead_of(sl.block_diag)
 def block_diag(*arrs):
-    """The matrix with these blocks on its diagonal, as `scipy.linalg.block_diag`; vectors are rows."""
+    """The matrix with these blocks on its diagonal, as `scipy.linalg.block_diag`; vectors are rows.
+
+    Examples
+    --------
+    >>> from fastbs.derivatives import jvp
+    >>> from fastbs.scipy.linalg import block_diag
+    >>> jvp(lambda x: block_diag(x, 2 * x), (1.0,), (1.0,))[1]
+    array([[1., 0.],
+           [0., 2.]])
+    """
     blocks = [np.reshape(x, (1, math.prod(x.shape))) if x.ndim < 2 else x for x in map(as_array, arrs)]
     n = sum(x.shape[1] for x in blocks)
     rows, before = [], 0
@@ -647,7 +820,16 @@ def block_diag(*arrs):
 
 @instead_of(sl.toeplitz)
 def toeplitz(c, r=None):
-    """The matrix with first column c and first row r (c again, if None), as `scipy.linalg.toeplitz`."""
+    """The matrix with first column c and first row r (c again, if None), as `scipy.linalg.toeplitz`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbs.derivatives import grad
+    >>> from fastbs.scipy.linalg import toeplitz
+    >>> grad(lambda c: toeplitz(c).sum())(np.ones(3))
+    array([3., 4., 2.])
+    """
     c = as_array(c)
     r = c if r is None else as_array(r)
     for name, x in (("c", c), ("r", r)):
