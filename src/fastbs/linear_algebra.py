@@ -8,7 +8,7 @@ import numpy as np
 from .compiler.instructions import CHOLESKY, LARGEST, SOLVE, TRANSPOSED, TRIANGULAR, UNIT, UPPER, NotLowerable
 from .compiler.table import TABLE
 from .compiler.views import has_lines
-from .rules import scipy_linalg
+from .rules import scipy_factorizations
 from .rules.solves import triangular_solve
 
 __all__ = []
@@ -79,7 +79,7 @@ def lower_solve(to, step):
 
 TABLE |= {
     np.linalg.cholesky: lambda to, step: lower_cholesky(to, step, step.keywords.get("upper", False)),
-    scipy_linalg.cholesky: lambda to, step: lower_cholesky(to, step, not step.keywords["lower"]),
+    scipy_factorizations.cholesky: lambda to, step: lower_cholesky(to, step, not step.keywords["lower"]),
     triangular_solve: lower_triangular_solve,
     np.linalg.solve: lower_solve,
 }

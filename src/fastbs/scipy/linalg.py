@@ -5,10 +5,34 @@ SciPy's functions do not dispatch. These have rules; plain arrays pass through t
 
 import scipy.linalg
 
-from ..rules import scipy_linalg
-from ..rules.scipy_linalg import *  # noqa: F403
+from ..rules.scipy_factorizations import (
+    cho_factor,
+    cho_solve,
+    cholesky,
+    eigh,
+    eigvalsh,
+    lu,
+    lu_factor,
+    lu_solve,
+    qr,
+    svd,
+    svdvals,
+)
+from ..rules.scipy_matrices import block_diag, det, expm, inv, logm, norm, pinv, sqrtm, toeplitz
+from ..rules.scipy_solves import (
+    solve,
+    solve_continuous_lyapunov,
+    solve_discrete_lyapunov,
+    solve_lyapunov,
+    solve_sylvester,
+    solve_triangular,
+)
 
-__all__ = scipy_linalg.__all__  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [
+    "block_diag", "cho_factor", "cho_solve", "cholesky", "det", "eigh", "eigvalsh", "expm", "inv", "logm", "lu",
+    "lu_factor", "lu_solve", "norm", "pinv", "qr", "solve", "solve_continuous_lyapunov", "solve_discrete_lyapunov",
+    "solve_lyapunov", "solve_sylvester", "solve_triangular", "sqrtm", "svd", "svdvals", "toeplitz",
+]  # fmt: skip
 
 
 def __getattr__(name):
