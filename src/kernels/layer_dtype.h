@@ -12,23 +12,24 @@ INLINE void NAME(layer_block)(const int vectors, const int has_product, int64_t 
         for (int v = 0; v < vectors; v++) STORE(c + PLACE(v), number * line[v]);                        \
         UNROLL                                                                                          \
         for (int v = 0; v < vectors && has_product; v++) sum[v] += number * LOAD(a + PLACE(v));         \
-        c += t->crs;                                                                                    \
-        a += has_product ? t->ars : 0;                                                                  \
+        c += crs;                                                                                       \
+        a += ars;                                                                                       \
     }
     const REAL *const d = t->d, *const x = (const REAL *)t->x + first, *a = has_product ? (const REAL *)t->a + first : d;
     REAL *c = (REAL *)t->c + first, *const y = has_product ? (REAL *)t->y + first : c;
     VECTOR line[4], even[4], odd[4];
+    const int64_t m = t->m, crs = t->crs, ars = has_product ? t->ars : 0;
     int64_t i = 0;
     UNROLL
     for (int v = 0; v < vectors; v++) {
         line[v] = LOAD(x + PLACE(v));
         even[v] = odd[v] = ALL(0);
     }
-    for (; i + 2 <= t->m; i += 2) {
+    for (; i + 2 <= m; i += 2) {
         ROW_OF(i, even)
         ROW_OF(i + 1, odd)
     }
-    if (i < t->m)
+    if (i < m)
         ROW_OF(i, even)
     UNROLL
     for (int v = 0; v < vectors && has_product; v++) STORE(y + PLACE(v), even[v] + odd[v]);

@@ -70,5 +70,25 @@ static void NAME(product)(const fb_product *p)
     }
 }
 
+/* A matrix of unit column stride times a vector, alone or added to d. */
+#define TIMES_VECTOR(name, beta)                                                                                   \
+    static void NAME(name)(const fb_instruction *t, char *a, char *b, char *c, char *d)                            \
+    {                                                                                                              \
+        NAME(matrix_times_vector)(t->m, t->k, 1, (fb_view){t->a.rs, 1, a}, (const REAL *)b, beta,                  \
+                                  (fb_view){t->d.rs, 1, d}, (fb_view){t->c.rs, 1, c});                             \
+    }
+TIMES_VECTOR(tile_of_vector, 0)
+TIMES_VECTOR(tile_of_vector_added, 1)
+#undef TIMES_VECTOR
+
+/* The kernel of a product of a frequent form; NULL for any other. */
+static fb_tile NAME(tile_for)(const fb_instruction *t)
+{
+    const int is_vector = t->n == 1 && t->k >= LANES && t->a.cs == 1 && t->b.rs == 1;
+    if (is_vector && t->alpha == 1 && (t->beta == 0 || t->beta == 1))
+        return t->beta == 0 ? NAME(tile_of_vector) : NAME(tile_of_vector_added);
+    return NAME(tile_of_registers)(t);
+}
+
 #undef PANEL_SIZE
 #undef FEW

@@ -65,7 +65,7 @@ typedef struct {
     int64_t bs;        /* stride of the batch axis */
 } fb_operand;
 
-/* c = alpha a b + beta d at these places, for c that is one tile of registers. */
+/* c = alpha a b + beta d at these places, for c that is one tile of registers, or that is a vector. */
 typedef void (*fb_tile)(const struct fb_instruction *t, char *a, char *b, char *c, char *d);
 
 typedef struct fb_instruction {

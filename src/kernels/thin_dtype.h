@@ -141,7 +141,7 @@ INLINE void NAME(few_rows_times_vector)(const int rows, int64_t k, REAL alpha, c
 }
 
 /* c = alpha a b + beta d for a of unit column stride, b of unit row stride, n = 1 */
-static void NAME(matrix_times_vector)(int64_t m, int64_t k, REAL alpha, fb_view a, const REAL *y, REAL beta, fb_view d,
+INLINE void NAME(matrix_times_vector)(int64_t m, int64_t k, REAL alpha, fb_view a, const REAL *y, REAL beta, fb_view d,
                                       fb_view c)
 {
     for (int64_t i = 0, rows; i < m; i += rows) {

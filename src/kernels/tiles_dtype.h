@@ -228,7 +228,7 @@ TILES(TILE)
 #undef TILE
 
 /* The kernel of a product whose c is one tile; NULL for any other. */
-static fb_tile NAME(tile_for)(const fb_instruction *t)
+static fb_tile NAME(tile_of_registers)(const fb_instruction *t)
 {
 #define TILE(r, v) [(v) - 1][(r) - 1] = NAME(tile_##r##_##v),
     static const fb_tile tiles[VECTORS][MOST_ROWS] = {TILES(TILE)};
