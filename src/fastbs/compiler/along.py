@@ -25,7 +25,7 @@ from .instructions import (
 )
 from .views import Buffer
 
-__all__ = ["PRODUCTS", "Cut", "Operand", "Run", "all_touched", "space"]
+__all__ = ["PRODUCTS", "Axis", "Cut", "Operand", "Run", "all_touched", "different", "space"]
 
 PRODUCTS = GEMM, GEMV, PRODUCT
 ELEMENTWISE = COPY, AXPBY, MUL, DIV, FILL
@@ -81,14 +81,31 @@ class Cut:
         return [(o, lengths) for o in operands if o.writes and not o.strides[self.axis]]
 
 
+@dataclass(frozen=True)
+class Axis:
+    """An axis of n elements, and its stride in each buffer where it is known."""
+
+    n: int
+    strides: dict
+
+
+def different(axes):
+    """The axes that are not known to be others of them."""
+    kept = []
+    for axis in axes:
+        if not any(axis.n == other.n and axis.strides.items() & other.strides.items() for other in kept):
+            kept.append(axis)
+    return kept
+
+
 class Run:
     """The lines of a program that take the elements of one axis one by one.
 
     Parameters
     ----------
     code : list of Instruction
-    buffer, n, stride : Buffer, int, int
-        Where the axis is seen first: its length and its stride there.
+    axis : Axis
+        Gets to know where else it is.
     elsewhere : set, what other lines than these touch
 
     Attributes
@@ -105,9 +122,8 @@ class Run:
         What nothing else needs.
     """
 
-    def __init__(self, code, buffer, n, stride, elsewhere):
-        self.n = n
-        self.strides = {buffer: stride}  # of the axis, of all buffers where it is known
+    def __init__(self, code, axis, elsewhere):
+        self.n, self.strides = axis.n, axis.strides
         self.made, self.sums, self.read = set(), {}, set()
         self.before, self.cuts, self.after = [], [], []
         late_reads, late_writes = set(), set()
@@ -129,7 +145,7 @@ class Run:
         self.own = {
             buffer
             for buffer in self.made - outside
-            if buffer.kind == "temporary" and buffer.size % (self.strides[buffer] * n) == 0
+            if buffer.kind == "temporary" and buffer.size % (self.strides[buffer] * self.n) == 0
         }
 
     def cut(self, line):
@@ -210,10 +226,6 @@ class Run:
         ]
         _, arena = place(named, {buffer.number: buffer.nbytes for buffer in self.own})
         return arena
-
-    def seen(self):
-        """Where else the axis is: (buffer, length, stride)."""
-        return [(buffer, self.n, stride) for buffer, stride in self.strides.items() if buffer not in self.own]
 
 
 def space(line):

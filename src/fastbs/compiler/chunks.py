@@ -9,7 +9,7 @@ import dataclasses
 import math
 import os
 
-from .along import PRODUCTS, Operand, Run, all_touched, space
+from .along import PRODUCTS, Axis, Operand, Run, all_touched, different, space
 from .clusters import CONSTANT, FIXED, STORE, SUM, TooLarge, resized
 from .instructions import (
     AXPBY,
@@ -44,7 +44,7 @@ def second_level_cache():
 LEAST = 64  # elements of the axis in a chunk: products with fewer are slow
 UNIT = 16  # their number is a multiple, as register blocks are
 CACHE = second_level_cache()  # bytes; what takes more is worth chunks of half of it
-TRIES = 16  # runs that are looked for in a program
+MOST_LOOKS = 20_000  # at an instruction, while runs are looked for
 WIDE = 64  # smallest size of products for which BLAS has threads of its own, worth more than the cache
 SIZES = "batch", "m", "n", "k"  # the axes of all lines but clusters
 
@@ -60,25 +60,25 @@ def chunked(to, threads=1):
     views = [*to.values.values(), *(view for view, _ in to.constants.values())]
     arguments = [view for view in views if type(view) is View and view.buffer.kind in ("input", "constant")]
     axes = [
-        (view.buffer, n, stride)
+        Axis(n, {view.buffer: stride})
         for view in arguments
         for n, stride in zip(view.shape, view.strides, strict=True)
         if n >= 2 * LEAST and stride > 0
     ]
-    axes, done, code = dict.fromkeys(axes), [], to.code
-    for _ in range(TRIES):
-        runs = [Run(code, *axis, all_touched(done)) for axis in axes]
-        runs = [run for run in runs if run.cuts]
-        if not runs:
-            break
-        for run in runs:
-            axes |= dict.fromkeys(run.seen())
+    done, code, looks = [], to.code, 0
+    while code and axes and looks < MOST_LOOKS:
+        looks += len(axes) * len(code)
+        elsewhere = all_touched(done)
+        runs = [Run(code, axis, elsewhere) for axis in axes]
+        axes = different(axes)
         best = max(runs, key=lambda run: run.size)
+        if not best.cuts:
+            break
         try:
             done += [*best.before, *in_chunks(best, to, threads)]
             code = best.after
         except (NotChunked, TooLarge):
-            stop = min(run.stop for run in runs)
+            stop = min(run.stop for run in runs if run.cuts)
             done += code[:stop]
             code = code[stop:]
     return [*done, *code]
