@@ -187,3 +187,19 @@ def test_wide_products_are_left_to_blas(monkeypatch):
 def test_short_programs_stay_whole(monkeypatch):
     monkeypatch.undo()
     assert not loops(agree(fb.value_and_grad(rows), *network("rows")))
+
+
+def test_of_many_axes_the_longest_are_looked_at(monkeypatch):
+    looks = []
+
+    class Counted(chunks.Run):
+        def __init__(self, code, *others):
+            looks.append(len(code))
+            super().__init__(code, *others)
+
+    monkeypatch.setattr(chunks, "Run", Counted)
+    monkeypatch.setattr(chunks, "MOST_LOOKS", 1000)
+    monkeypatch.setattr(chunks, "CACHE", 4096)  # a sample takes more than 512 bytes
+    compiled = agree(fb.value_and_grad(rows), *network("rows", widths=[3] * 40))
+    assert loops(compiled) == 1
+    assert sum(looks) < 4000

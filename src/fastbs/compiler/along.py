@@ -25,7 +25,7 @@ from .instructions import (
 )
 from .views import Buffer
 
-__all__ = ["PRODUCTS", "Axis", "Cut", "Operand", "Run", "all_touched", "different", "space"]
+__all__ = ["PRODUCTS", "Axis", "Cut", "Operand", "Run", "all_touched", "different", "space", "touched"]
 
 PRODUCTS = GEMM, GEMV, PRODUCT
 ELEMENTWISE = COPY, AXPBY, MUL, DIV, FILL
@@ -104,6 +104,7 @@ class Run:
     Parameters
     ----------
     code : list of Instruction
+    touches : dict, id of a line -> what it reads and what it writes
     axis : Axis
         Gets to know where else it is.
     elsewhere : set, what other lines than these touch
@@ -122,16 +123,16 @@ class Run:
         What nothing else needs.
     """
 
-    def __init__(self, code, axis, elsewhere):
+    def __init__(self, code, touches, axis, elsewhere):
         self.n, self.strides = axis.n, axis.strides
         self.made, self.sums, self.read = set(), {}, set()
         self.before, self.cuts, self.after = [], [], []
         late_reads, late_writes = set(), set()
         self.stop = len(code)
         for at, line in enumerate(code):
-            reads, writes = touched(line)
-            is_late = reads & late_writes or writes & (late_reads | late_writes)
-            cut = None if is_late else self.cut(line)
+            reads, writes = touches[id(line)]
+            is_late = not (late_writes.isdisjoint(reads | writes) and late_reads.isdisjoint(writes))
+            cut = None if is_late or self.strides.keys().isdisjoint(reads | writes) else self.cut(line)
             if cut is not None:
                 self.cuts.append(cut)
             elif is_late or reads & self.written or writes & (self.written | self.read):
@@ -141,7 +142,10 @@ class Run:
                 late_writes |= writes
             else:
                 self.before.append(line)
-        outside = elsewhere | all_touched([*self.before, *self.after])
+        if not self.cuts:
+            self.own = set()
+            return
+        outside = elsewhere.union(*[part for line in (*self.before, *self.after) for part in touches[id(line)]])
         self.own = {
             buffer
             for buffer in self.made - outside

@@ -9,7 +9,7 @@ import dataclasses
 import math
 import os
 
-from .along import PRODUCTS, Axis, Operand, Run, all_touched, different, space
+from .along import PRODUCTS, Axis, Operand, Run, all_touched, different, space, touched
 from .clusters import CONSTANT, FIXED, STORE, SUM, TooLarge, resized
 from .instructions import (
     AXPBY,
@@ -44,7 +44,7 @@ def second_level_cache():
 LEAST = 64  # elements of the axis in a chunk: products with fewer are slow
 UNIT = 16  # their number is a multiple, as register blocks are
 CACHE = second_level_cache()  # bytes; what takes more is worth chunks of half of it
-MOST_LOOKS = 20_000  # at an instruction, while runs are looked for
+MOST_LOOKS = 100_000  # at an instruction, while runs are looked for; about a microsecond each
 WIDE = 64  # smallest size of products for which BLAS has threads of its own, worth more than the cache
 SIZES = "batch", "m", "n", "k"  # the axes of all lines but clusters
 
@@ -66,10 +66,13 @@ def chunked(to, threads=1):
         if n >= 2 * LEAST and stride > 0
     ]
     done, code, looks = [], to.code, 0
+    touches = {id(line): touched(line) for line in code}
+    # of more than there is time for, the longest ones: of the samples, and not of one of many weights
+    axes = sorted(axes, key=lambda axis: -axis.n)[: MOST_LOOKS // max(len(code), 1) + 1]
     while code and axes and looks < MOST_LOOKS:
         looks += len(axes) * len(code)
         elsewhere = all_touched(done)
-        runs = [Run(code, axis, elsewhere) for axis in axes]
+        runs = [Run(code, touches, axis, elsewhere) for axis in axes]
         axes = different(axes)
         best = max(runs, key=lambda run: run.size)
         if not best.cuts:
