@@ -72,9 +72,9 @@ def test_random_programs_in_chunks(seed, tiny_chunks):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [64, 512, 2048])
-def test_thousands_of_random_programs_in_chunks(size, tiny_chunks, monkeypatch):
+def test_hundreds_of_random_programs_in_chunks(size, tiny_chunks, monkeypatch):
     monkeypatch.setattr(chunks, "CACHE", size)
-    assert sum(check(seed, [PASSES], threads=1 + seed % 3) for seed in range(3000, 4000)) > 800
+    assert sum(check(seed, [PASSES], threads=1 + seed % 3) for seed in range(3000, 3400)) > 320
 
 
 @pytest.mark.slow
