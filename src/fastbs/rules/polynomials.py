@@ -53,8 +53,9 @@ def polymul(a1, a2):
 
 @composite(np.polyder)
 def polyder(p, m=1):
+    p = as_array(p)
     for _ in range(m):
-        p = p[:-1] * np.arange(np.size(p) - 1, 0, -1)
+        p = p[:-1] * np.arange(len(p) - 1, 0, -1)  # also of several columns, as in NumPy
     return p
 
 
