@@ -55,7 +55,7 @@ def polymul(a1, a2):
 def polyder(p, m=1):
     p = as_array(p)
     for _ in range(m):
-        p = p[:-1] * np.arange(len(p) - 1, 0, -1)  # also of several columns, as in NumPy
+        p = p[:-1] * np.arange(len(p) - 1, 0, -1)  # of a matrix, too, what NumPy makes
     return p
 
 
